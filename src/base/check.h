@@ -6,8 +6,8 @@
 #ifndef ELEVEN_BASE_CHECK_H
 #define ELEVEN_BASE_CHECK_H
 
-/* Must not return.  The library's own (weak) one traps. */
-_Noreturn void eleven_panic(const char *condition, const char *file, int line);
+/* Must not return.  The library's own (weak) one traps; visible, so that another may take its place. */
+__attribute__((visibility("default"))) _Noreturn void eleven_panic(const char *condition, const char *file, int line);
 
 #define CHECK(condition) \
 	do { \

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# The verbs.  Meson and ninja do the work; scripts/setup.sh sees to what Debian has to provide.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc)
+export BUILD JOBS
+
+# The folders that have a part in the build.  Meson does not notice a new one by itself, so the list is kept.
+parts := $(sort $(wildcard src/*/meson.build tests/*/meson.build tools/meson.build sim/meson.build \
+	examples/meson.build bench/meson.build include/* man/*))
+
+all: configured
+	@ninja -C $(BUILD) -j $(JOBS)
+
+configured:
+	@scripts/setup.sh build
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@test "$$(cat $(BUILD)/.parts 2>/dev/null)" = "$(parts)" || \
+		{ meson setup --reconfigure $(BUILD) >$(BUILD)/reconfigure.log || { cat $(BUILD)/reconfigure.log; exit 1; }; \
+		echo "$(parts)" >$(BUILD)/.parts; }
+
+demo: all
+	@scripts/setup.sh demo
+	@scripts/demo.sh
+
+# Every test, with the sanitizers too; the last line is "N passed, N failed".
+test: test-tools all
+	@scripts/run_tests.py
+
+# Less than a minute: the unit tests and the rules of the house.
+check: test-tools all
+	@scripts/run_tests.py --quick
+
+test-tools:
+	@scripts/setup.sh build test
+
+bench: configured
+	@scripts/setup.sh bench
+	@meson setup --reconfigure $(BUILD) >/dev/null
+	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench
+	@$(BUILD)/eleven-bench $(BENCH)
+
+sim: all
+	@$(BUILD)/eleven-sim $(if $(SEEDS),--seeds $(SEEDS))
+
+conformance: test-tools all
+	@scripts/conformance.py
+
+coverage: test-tools
+	@scripts/coverage.sh
+
+# What is too long for every change: every test with clang as well, and under valgrind.
+nightly: test
+	@scripts/nightly.sh
+
+install: configured
+	@test "$$(meson introspect --buildoptions $(BUILD) | \
+		python3 -c 'import json,sys; print({o["name"]: o["value"] for o in json.load(sys.stdin)}["prefix"])')" \
+		= "$(PREFIX)" || meson configure $(BUILD) --prefix "$(PREFIX)"
+	@ninja -C $(BUILD) -j $(JOBS)
+	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage
+
+.PHONY: all configured demo test check test-tools bench sim conformance coverage nightly install clean

@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# setup.sh GROUP...: see that the Debian packages of the groups (build, test, bench, demo) are there.
+# As root the missing ones are installed; otherwise the command that does it is printed, and the status is 1.
+set -eu
+
+build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev"
+test="libcmocka-dev iproute2 net-tools procps util-linux ethtool curl nginx redis-server redis-tools wrk iperf3
+	netcat-openbsd tshark openssl mandoc gcovr clang"
+bench="liblwip-dev iproute2 ethtool"
+demo="curl iproute2 net-tools procps util-linux"
+
+wanted=
+for group in "$@"; do
+	case $group in
+	build) wanted="$wanted $build" ;;
+	test) wanted="$wanted $test" ;;
+	bench) wanted="$wanted $bench" ;;
+	demo) wanted="$wanted $demo" ;;
+	*)
+		echo "setup.sh: no such group: $group (build, test, bench, demo)" >&2
+		exit 2
+		;;
+	esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "setup.sh: not a Debian system; these packages or their like are needed:" $wanted >&2
+	exit 0
+fi
+
+missing=
+for package in $wanted; do
+	status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=none
+	[ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "Some Debian packages are missing. Install them with:" >&2
+	echo "    apt-get install --no-install-recommends$missing" >&2
+	exit 1
+fi
+
+echo "Installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Servers are wanted as programs for tests, not as services that run from now on.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod +x $policy
+	trap 'rm -f "$log" $policy' EXIT
+fi
+
+install() {
+	apt-get install -y --no-install-recommends $missing >"$log" 2>&1
+}
+
+# The lists may be absent or old: with the ones that are there first, then with new ones.
+install || { apt-get update >"$log" 2>&1 && install; } || {
+	cat "$log" >&2
+	echo "setup.sh: apt-get could not install:$missing" >&2
+	exit 1
+}
