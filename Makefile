@@ -15,9 +15,10 @@ all: configured
 
 configured:
 	@scripts/setup.sh build
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@test -f $(BUILD)/build.ninja || { meson setup $(BUILD) && echo "$(parts)" >$(BUILD)/.parts; }
 	@test "$$(cat $(BUILD)/.parts 2>/dev/null)" = "$(parts)" || \
-		{ meson setup --reconfigure $(BUILD) >$(BUILD)/reconfigure.log || { cat $(BUILD)/reconfigure.log; exit 1; }; \
+		{ meson setup --reconfigure $(BUILD) >$(BUILD)/reconfigure.log || \
+		{ cat $(BUILD)/reconfigure.log; exit 1; }; \
 		echo "$(parts)" >$(BUILD)/.parts; }
 
 demo: all

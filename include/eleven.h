@@ -220,7 +220,8 @@ ELEVEN_API int eleven_bind(struct eleven *stack, eleven_handle connection, const
 ELEVEN_API int eleven_listen(struct eleven *stack, eleven_handle connection, unsigned backlog, uint64_t now);
 /*
  * Active OPEN: CLOSED -> SYN-SENT; ELEVEN_SIGNAL_CONNECTED or _ERROR follows.  -EISCONN, -EALREADY,
- * -EADDRINUSE, -EADDRNOTAVAIL (no free port), -ENETUNREACH, -EINVAL (broadcast, multicast, port 0), -EOPNOTSUPP (LISTEN).
+ * -EADDRINUSE, -EADDRNOTAVAIL (no free port), -ENETUNREACH, -EINVAL (broadcast, multicast, port 0),
+ * -EOPNOTSUPP (LISTEN).
  */
 ELEVEN_API int eleven_connect(struct eleven *stack, eleven_handle connection, const struct eleven_endpoint *remote,
 			      uint64_t now);
