@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Packets in, and time: each packet gets its number, IP looks at it, TCP gets the segment (§3.10.7)
+ * or the error about one (RFC 1122 §4.2.3.9).  Nothing is sent from here, so that what goes out is decided
+ * once for all packets of a batch.
+ */
+#include "stack/stack.h"
+
+static void datagram_input(struct eleven *stack, const struct ip_datagram *datagram, uint64_t now)
+{
+	struct arrival arrival = {
+		.source = datagram->source,
+		.destination = datagram->destination,
+		.bytes = datagram->payload,
+		.length = datagram->payload_bytes,
+		.interface = tcp_interface_number(datagram->interface),
+		.tos = datagram->tos,
+		.checksum_ok = datagram->checksum_ok,
+		.segment_bytes = datagram->segment_bytes,
+	};
+
+	tcp_segment_arrives(stack->tcp, &arrival, now);
+}
+
+static void error_input(struct eleven *stack, const struct ip_error *error, uint64_t now)
+{
+	struct tcp_error about = {
+		.tuple = { error->local, error->remote, error->local_port, error->remote_port },
+		.seq = error->seq,
+		.error = error->error,
+		.hard = error->hard,
+		.mtu = error->mtu,
+	};
+
+	tcp_error_arrives(stack->tcp, &about, now);
+}
+
+static void packet_input(struct eleven *stack, const struct eleven_packet *packet, uint64_t now)
+{
+	struct ip_datagram datagram;
+	struct ip_error error;
+
+	stack->trace.packets_in++;
+	stack->trace.in_input = true;
+	switch (ip_input(stack->ip, packet, &datagram, &error, now)) {
+	case IP_CONSUMED:
+		break;
+	case IP_SEGMENT:
+		datagram_input(stack, &datagram, now);
+		break;
+	case IP_ERROR:
+		error_input(stack, &error, now);
+		break;
+	}
+	stack->trace.in_input = false;
+}
+
+void eleven_input(struct eleven *stack, const struct eleven_packet *packets, unsigned count, uint64_t now)
+{
+	now = stack_now(stack, now);
+	for (unsigned i = 0; i < count; i++)
+		packet_input(stack, &packets[i], now);
+}
+
+void loopback_input(struct eleven *stack, uint64_t now)
+{
+	for (uint32_t left = stack->loopback.packets; left > 0; left--) {
+		struct eleven_packet packet = { .interface = IP_LOOPBACK, .flags = ELEVEN_PACKET_CHECKSUM_OK };
+
+		packet.bytes = loopback_first(&stack->loopback, &packet.length);
+		packet_input(stack, &packet, now);
+		loopback_drop(&stack->loopback);
+	}
+	if (stack->loopback_parked) {
+		stack->loopback_parked = false;
+		tcp_output_unpark(stack->tcp);
+	}
+}
+
+/* What arrived comes before what is due: an ACK in the ring may disarm the timeout that would doubt it. */
+void eleven_timers(struct eleven *stack, uint64_t now)
+{
+	now = stack_now(stack, now);
+	loopback_input(stack, now);
+	ip_timers(stack->ip, now);
+	tcp_timers(stack->tcp, now);
+}
+
+uint64_t eleven_deadline(const struct eleven *stack)
+{
+	uint64_t ip = ip_deadline(stack->ip), tcp = tcp_deadline(stack->tcp);
+
+	if (stack->loopback.packets > 0)
+		return stack->now;
+	return ip < tcp ? ip : tcp;
+}
