@@ -60,7 +60,8 @@ static struct place place_of(const struct wheel *w, uint64_t deadline_ns)
 	if (deadline_ns <= w->now_ns)
 		return (struct place){ DUE, 0 };
 	level = differ ? (63 - (unsigned)__builtin_clzll(differ)) / WHEEL_LEVEL_BITS : 0;
-	return (struct place){ level, deadline_ns >> (WHEEL_TICK_SHIFT + level * WHEEL_LEVEL_BITS) & (WHEEL_SLOTS - 1) };
+	deadline_ns >>= WHEEL_TICK_SHIFT + level * WHEEL_LEVEL_BITS;
+	return (struct place){ level, deadline_ns & (WHEEL_SLOTS - 1) };
 }
 
 static bool place_is_running_tick(const struct wheel *w, uint64_t deadline_ns)

@@ -62,7 +62,7 @@ enum pcapng_block {
 	PCAPNG_INTERFACE,       /* the last one in `interfaces` */
 	PCAPNG_PACKET,
 	PCAPNG_OTHER,           /* stepped over */
-	PCAPNG_BAD,             /* malformed: no block can be read any more */
+	PCAPNG_BAD,             /* malformed; the next one is PCAPNG_END */
 };
 
 void pcapng_reader_init(struct pcapng_reader *r, const void *bytes, size_t n);

@@ -9,7 +9,8 @@
  *
  * Flags S F R P . U E W (and A for AE), `-` for none; first:behind(text bytes), in which SYN and FIN do
  * not count; ack with ACK only; the window as on the wire; urg with URG only.  A RST with window 0 leaves
- * the window out.  Numbers are relative: seq to seq_base; ack and SACK blocks to ack_base.
+ * the window out.  Numbers are relative: seq to seq_base; ack and SACK blocks to ack_base.  Options are shown
+in the order in which segment_emit_header() writes them, whatever order they came in.
  * scan.h reads it back.
  */
 #ifndef ELEVEN_WIRE_PRINT_H

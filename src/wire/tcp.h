@@ -102,6 +102,14 @@ unsigned tcp_options_bytes(const struct tcp_options *options);
  */
 unsigned segment_emit_header(uint8_t *out, const struct segment *seg);
 
+/* The flag byte that the bools stand for; `flags` is not looked at. */
+static inline uint8_t segment_flags(const struct segment *seg)
+{
+	return (uint8_t)(seg->fin * TCP_FLAG_FIN | seg->syn * TCP_FLAG_SYN | seg->rst * TCP_FLAG_RST |
+			 seg->psh * TCP_FLAG_PSH | seg->has_ack * TCP_FLAG_ACK | seg->urg * TCP_FLAG_URG |
+			 seg->ece * TCP_FLAG_ECE | seg->cwr * TCP_FLAG_CWR);
+}
+
 /* SEG.LEN: text, and one number each for SYN and FIN. */
 static inline uint32_t segment_length(const struct segment *seg)
 {
