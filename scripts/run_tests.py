@@ -228,7 +228,7 @@ def main():
     if not options.quick:
         if not options.no_sanitizers:
             asan = build.with_name(build.name + "-asan")
-            configure(asan, "-Db_sanitize=address,undefined", "-Db_lundef=false")
+            configure(asan, "-Db_sanitize=address,undefined")
             built = ninja(asan, "unit-tests")
             if built.failed:
                 report.add(built)
