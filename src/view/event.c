@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "trace/trace.h"
 #include "view/text.h"
 #include "wire/tcp.h"
 
@@ -168,7 +169,7 @@ const char *event_timer(const struct eleven_trace *trace)
 
 const char *event_cause(char out[EVENT_LINE_MAX], const struct eleven_trace *trace)
 {
-	const struct eleven_rule *rule = eleven_rule(trace->rule);
+	const struct eleven_rule *rule = rule_row(trace->rule);
 	char paragraph[TEXT_PARAGRAPH_MAX];
 
 	if (rule == NULL)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "trace/trace.h"
 #include "view/text.h"
 
 static void put(json_t *object, const char *key, json_t *value)
@@ -233,7 +234,7 @@ json_t *json_event(const struct view_event *event)
 		put_text(row, "state", text_state_netstat(trace->state_after));
 	}
 	if (trace->kind == ELEVEN_TRACE_TRANSITION || trace->kind == ELEVEN_TRACE_RULE)
-		put_rule(row, "rule", eleven_rule(trace->rule));
+		put_rule(row, "rule", rule_row(trace->rule));
 	if (trace->packet != 0)
 		put_number(row, "packet", trace->packet);
 	if (trace->kind == ELEVEN_TRACE_CALL) {
@@ -275,8 +276,8 @@ json_t *json_figures(const struct netstat_figures *figures)
 		put_number(states, text_state_netstat(i), stats->states[i]);
 	put(row, "states", states);
 	for (unsigned i = 1; i < figures->rule_count; i++) {
-		if (figures->rules[i] > 0 && eleven_rule(i) != NULL)
-			put_number(rules, eleven_rule(i)->name, figures->rules[i]);
+		if (figures->rules[i] > 0 && rule_row(i) != NULL)
+			put_number(rules, rule_row(i)->name, figures->rules[i]);
 	}
 	put(row, "rules", rules);
 	return row;

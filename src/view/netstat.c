@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "trace/trace.h"
 #include "view/text.h"
 #include "wire/address.h"
 
@@ -209,7 +210,7 @@ void netstat_statistics(FILE *out, const struct netstat_figures *figures)
 	count_print(out, stats->time_wait, "connections in TIME-WAIT");
 	fputs("Rules:\n", out);
 	for (unsigned i = 1; i < figures->rule_count; i++) {
-		const struct eleven_rule *rule = eleven_rule(i);
+		const struct eleven_rule *rule = rule_row(i);
 		char paragraph[TEXT_PARAGRAPH_MAX];
 
 		if (figures->rules[i] > 0 && rule != NULL)
