@@ -36,11 +36,13 @@ check: test-tools all
 test-tools:
 	@scripts/setup.sh build test
 
+# BENCH=--json for machines.
 bench: configured
 	@scripts/setup.sh bench
 	@meson setup --reconfigure $(BUILD) >/dev/null
 	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench
 	@$(BUILD)/eleven-bench $(BENCH)
+	@bench/instructions.py $(BUILD)/eleven-bench $(filter --json,$(BENCH))
 
 sim: all
 	@$(BUILD)/eleven-sim $(if $(SEEDS),--seeds $(SEEDS))

@@ -5,9 +5,9 @@
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev"
-test="libcmocka-dev iproute2 net-tools procps util-linux ethtool curl nginx redis-server redis-tools wrk iperf3
+test="libcmocka-dev iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
 	netcat-openbsd tshark openssl mandoc gcovr clang"
-bench="liblwip-dev iproute2 ethtool"
+bench="liblwip-dev valgrind iproute2"
 demo="curl iproute2 net-tools procps util-linux"
 
 wanted=
