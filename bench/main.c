@@ -32,10 +32,12 @@ struct figure {
 };
 
 static const struct figure figures[] = {
-	{ "goodput-1460", "goodput, segments of 1460 B, 64 KiB window", "Gbit/s", BULK, { 1460, 65535, 0, 0, 64 }, 0, 0, 0 },
+	{ "goodput-1460", "goodput, segments of 1460 B, 64 KiB window", "Gbit/s", BULK, { 1460, 65535, 0, 0, 64 },
+	  0, 0, 0 },
 	{ "goodput-16000", "goodput, segments of 16000 B, 64 KiB window", "Gbit/s", BULK, { 16000, 65535, 0, 0, 64 },
 	  0, 0, 0 },
-	{ "goodput-1460-1m", "goodput, segments of 1460 B, 1 MiB window", "Gbit/s", BULK, { 1460, MIB, 0, 0, 64 }, 0, 1, 0 },
+	{ "goodput-1460-1m", "goodput, segments of 1460 B, 1 MiB window", "Gbit/s", BULK, { 1460, MIB, 0, 0, 64 },
+	  0, 1, 0 },
 	{ "goodput-64k-lent", "goodput, segments of 60 KiB, checksums offloaded, lent buffers", "Gbit/s", BULK,
 	  { 1460, MIB, 1, 1, 64 }, 0, 1, 0 },
 	{ "open-close", "connections opened and closed", "1/s", OPEN_CLOSE, { 1460, 65535, 0, 0, 4096 }, 0, 0, 0 },

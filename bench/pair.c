@@ -117,7 +117,8 @@ static void end_create(struct end *end, uint8_t number)
 	config.send_buffer = setup.window_bytes;
 	config.msl = 1000000000;
 	end->bytes = eleven_size(&config);
-	end->memory = mmap(NULL, end->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	end->memory = mmap(NULL, end->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			   -1, 0);
 	if (end->bytes == 0 || end->memory == MAP_FAILED)
 		bench_fail("eleven: no memory for a stack of %zu bytes", end->bytes);
 	error = eleven_create(&end->stack, end->memory, end->bytes, &config, now);
