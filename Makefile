@@ -47,8 +47,8 @@ bench: configured
 sim: all
 	@$(BUILD)/eleven-sim $(if $(SEEDS),--seeds $(SEEDS))
 
-conformance: test-tools all
-	@scripts/conformance.py
+conformance:
+	@scripts/conformance.py $(CONFORMANCE)
 
 coverage: test-tools
 	@scripts/coverage.sh
