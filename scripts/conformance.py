@@ -47,10 +47,10 @@ def main():
 
     print(f"{'RFC':>6}   tier 1: met waived missing   tier 2: met waived missing   tier 3: met waived missing")
     total = collections.Counter()
-    for rfc in sorted(count, key=int):
-        total.update(count[rfc])
-    for rfc, counts in [*sorted(count.items(), key=lambda item: int(item[0])), ("all", total)]:
-        print(f"{rfc:>6}" + "".join("{:14d} {:6d} {:7d}".format(*(counts[f"{tier} {kind}"]
+    for counts in count.values():
+        total.update(counts)
+    for rfc, counts in [*sorted(count.items(), key=lambda item: item[0].zfill(5)), ("all", total)]:
+        print(f"{rfc:>6.6}" + "".join("{:14d} {:6d} {:7d}".format(*(counts[f"{tier} {kind}"]
                                     for kind in ("met", "waived", "missing"))) for tier in (1, 2, 3)))
     if "--missing" in sys.argv:
         for row in missing:
