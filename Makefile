@@ -51,10 +51,12 @@ conformance:
 	@scripts/conformance.py $(CONFORMANCE)
 
 coverage: test-tools
+	@scripts/setup.sh coverage
 	@scripts/coverage.sh
 
 # What is too long for every change: every test with clang as well, and under valgrind.
 nightly: test
+	@scripts/setup.sh nightly
 	@scripts/nightly.sh
 
 install: configured

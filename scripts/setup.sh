@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# setup.sh GROUP...: see that the Debian packages of the groups (build, test, bench, demo) are there.
+# setup.sh GROUP...: see that the Debian packages of the groups (build, test, bench, demo, coverage, nightly) are there.
 # As root the missing ones are installed; otherwise the command that does it is printed, and the status is 1.
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev"
 test="libcmocka-dev iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
-	netcat-openbsd tshark openssl mandoc gcovr clang"
+	netcat-openbsd tshark openssl mandoc"
 bench="liblwip-dev valgrind iproute2"
 demo="curl iproute2 net-tools procps util-linux"
+coverage="gcovr"
+nightly="clang valgrind"
 
 wanted=
 for group in "$@"; do
@@ -17,8 +19,10 @@ for group in "$@"; do
 	test) wanted="$wanted $test" ;;
 	bench) wanted="$wanted $bench" ;;
 	demo) wanted="$wanted $demo" ;;
+	coverage) wanted="$wanted $coverage" ;;
+	nightly) wanted="$wanted $nightly" ;;
 	*)
-		echo "setup.sh: no such group: $group (build, test, bench, demo)" >&2
+		echo "setup.sh: no such group: $group (build, test, bench, demo, coverage, nightly)" >&2
 		exit 2
 		;;
 	esac
