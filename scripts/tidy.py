@@ -36,13 +36,14 @@ class File:
 
 
 def all_files():
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=SOURCE,
-                            capture_output=True)
-    if listed.returncode == 0:
+    try:
+        listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=SOURCE,
+                                capture_output=True, check=True)
         names = [name for name in listed.stdout.decode().split("\0") if name]
-    else:
+    except (OSError, subprocess.CalledProcessError):    # no git here, or not from it
         names = [str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*")
-                 if not path.relative_to(SOURCE).parts[0].startswith((".git", "build"))]
+                 if not path.relative_to(SOURCE).parts[0].startswith((".git", "build"))
+                 and "__pycache__" not in path.parts]
     for name in sorted(set(names)):
         path = SOURCE / name
         if path.is_file() and not path.is_symlink() and path.suffix in TEXT_SUFFIXES:
