@@ -65,6 +65,7 @@ install: configured
 		= "$(PREFIX)" || meson configure $(BUILD) --prefix "$(PREFIX)"
 	@ninja -C $(BUILD) -j $(JOBS)
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild
+	@test -n "$(DESTDIR)" -o "$$(id -u)" -ne 0 || ldconfig
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage

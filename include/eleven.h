@@ -192,7 +192,7 @@ ELEVEN_API uint64_t eleven_deadline(const struct eleven *stack);
 
 struct eleven_signal {
 	eleven_handle connection;
-	uint64_t user;                  /* what eleven_user_set() gave */
+	uint64_t user;                  /* ELEVEN_OPTION_USER */
 	uint32_t signals;               /* all that came up since the last one for this connection */
 };
 

@@ -16,7 +16,7 @@ root=$TMPDIR/root
 DESTDIR=$root meson install -C "$BUILD" --no-rebuild >said 2>&1
 ok $? "installs under DESTDIR"
 for file in include/eleven.h include/eleven-config.def lib/libeleven.so lib/libeleven.a lib/pkgconfig/eleven.pc \
-	share/man/man1/eleven.1; do
+	share/man/man1/eleven.1 share/man/man3/libeleven.3; do
 	ls "$root$prefix/$file" >said 2>&1
 	ok $? "has $file"
 done
@@ -61,5 +61,10 @@ for page in "$SOURCE"/man/*; do
 	mandoc -T lint -W warning "$page" >said 2>&1
 	ok $? "$(basename "$page") has no mistakes"
 done
+for name in $(grep -oE '\beleven_[a-z0-9_]+\(' "$SOURCE/include/eleven.h" | tr -d '(' | sort -u); do
+	grep -q "Fn $name\>" "$SOURCE/man/libeleven.3" || echo "$name"
+done >said
+[ ! -s said ]
+ok $? "libeleven.3 names every function of eleven.h"
 echo "1..$count"
 exit $failed
