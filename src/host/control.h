@@ -77,6 +77,9 @@ bool control_stream(struct control_client *client, uint32_t request, control_str
 /* Something is new for the streams that wait: they run before the loop sleeps. */
 void control_wake(struct control *control);
 
+/* Bytes that wait to be sent to it. */
+size_t control_queued(const struct control_client *client);
+
 struct host *control_host(const struct control *control);
 pid_t control_client_pid(const struct control_client *client);
 /* The loop's descriptor of the client; for diagnosis only. */

@@ -93,7 +93,7 @@ struct host_packet {
 	uint32_t length;
 	bool out;
 	uint8_t kind;                       /* enum eleven_link_kind */
-	const struct eleven_out *packet;    /* out: checksum and segmentation still to be done; in: NULL */
+	bool checksum_open;                 /* its transport checksum is left to the link, or was vouched for by it */
 	uint16_t segment_bytes;             /* text per segment of one that was joined, or is to be cut; else 0 */
 };
 typedef void host_packet_fn(void *context, struct host_stack *stack, const struct host_packet *packet);

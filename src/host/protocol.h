@@ -120,7 +120,7 @@ struct control_trace_request {
 struct control_trace {
 	char host[CONTROL_HOST_MAX];
 	uint64_t wall_offset;           /* add to their times to get ns since 1970 */
-	uint64_t lost;                  /* records overwritten before this client could have them, since the last message */
+	uint64_t lost;                  /* overwritten before this client could have them, since the last message */
 	uint32_t count;
 	uint32_t unused;
 };
