@@ -15,7 +15,6 @@
 
 #define TCP_INTERFACES      9   /* the stack's eight and the loopback */
 #define TCP_LOOPBACK        8   /* number of the loopback interface */
-#define TCP_HEADER_MAX      60
 
 struct tcp;
 
@@ -57,7 +56,7 @@ struct tcp_out {
 	uint8_t interface, ttl, tos;
 	bool df;
 	bool partial_checksum;          /* in: write only the pseudo-header sum; in a big segment it counts no length */
-	uint8_t header[TCP_HEADER_MAX];
+	uint8_t header[60];
 	uint8_t header_bytes;
 	uint8_t slices;                 /* of text */
 	struct eleven_slice slice[2];

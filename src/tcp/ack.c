@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fifth in the synchronized states: what an ACK does (§3.10.7.4, RFC 5961 §5, RFC 5681 §3.2,
+ * RFC 6298 §5) - SND.UNA, the send ring, RTT, congestion control, the send window.
+ */
+#include "tcp/options.h"
+#include "tcp/output.h"
+#include "tcp/steps.h"
+#include "tcp/timer.h"
+#include "tcp/window.h"
+
+#define LIMITED_TRANSMIT_MAX 2          /* RFC 3042 §2 */
+
+static struct rtt_bounds bounds_of(const struct tcp *tcp)
+{
+	return (struct rtt_bounds){ tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most };
+}
+
+/* RFC 6298 §3: the timed segment, never one sent again (Karn); else the echoed timestamp (RFC 7323 §4). */
+static void rtt_measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+	struct rtt_bounds bounds = bounds_of(tcp);
+
+	if (tcb->timing && seq_gt(seg->ack, tcb->rtt.timed_seq)) {
+		tcb->timing = false;
+		rtt_sample(&tcb->rtt, tcp->now - tcb->rtt.timed_at_ns, &bounds);
+	} else if (tcb->retries > 0 && tcb->timestamps && seg->options.has_timestamps && seg->options.tsecr != 0) {
+		uint32_t ms = timestamp_now(tcp, tcb) - seg->options.tsecr;
+
+		if (ms < 600000)        /* an echo of something we never sent tells nothing */
+			rtt_sample(&tcb->rtt, MS(ms), &bounds);
+	}
+}
+
+void connection_established(struct tcp *tcp, struct tcb *tcb)
+{
+	struct rtt_bounds bounds = bounds_of(tcp);
+
+	if (tcb->timing && tcb->retries == 0)
+		rtt_sample(&tcb->rtt, tcp->now - tcb->rtt.timed_at_ns, &bounds);
+	tcb->timing = false;
+	options_mss_update(tcp, tcb);
+	/* A lost SYN starts the window over at one segment (RFC 5681 §3.1). */
+	newreno_init(&tcb->cc, tcb->snd.mss, tcb->retries > 1 ? 1 : (uint32_t)tcp->config.initial_window,
+		     tcp->config.initial_ssthresh);
+	tcb->rcv.mss = options_mss_offer(tcp, tcb);
+	window_established(tcb);
+	tcb->last_ack_received = tcb->last_heard = tcp->now;
+	tcb->snd.nxt = seq_max(tcb->snd.nxt, seq_add(tcb->snd.iss, 1));
+	tcb->snd.max = seq_max(tcb->snd.max, tcb->snd.nxt);
+	timer_acked(tcp, tcb);
+}
+
+/* RFC 5961 §5.2, and an ACK of what was never sent. */
+static bool ack_in_range(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+
+	if (seq_lt(w->seg.ack, seq_sub(tcb->snd.una, tcb->snd.wnd_max))) {
+		rule(w->tcp, tcb, ACK_TOO_OLD);
+		output_challenge(w->tcp, tcb);
+		return false;
+	}
+	if (seq_gt(w->seg.ack, tcb->snd.max)) {
+		rule(w->tcp, tcb, ACK_FUTURE);
+		if (w->seg.text_bytes > 0)
+			tcb->want.ack_now = true;
+		else
+			output_challenge(w->tcp, tcb);
+		return false;
+	}
+	return true;
+}
+
+static void congestion_acked(struct tcp *tcp, struct tcb *tcb, uint32_t acked, uint32_t flight_before)
+{
+	bool limited = (uint64_t)flight_before * 2 >= tcb->cc.cwnd;     /* cwnd grows only when it is used */
+
+	switch (newreno_acked(&tcb->cc, tcb->snd.una, acked, flight(tcb), tcb->snd.mss, limited)) {
+	case NEWRENO_PARTIAL:
+		rule(tcp, tcb, RECOVERY_PARTIAL);
+		tcb->want.retransmit = true;
+		break;
+	case NEWRENO_LEFT:
+		rule(tcp, tcb, RECOVERY_LEFT);
+		break;
+	case NEWRENO_NOTHING:
+	case NEWRENO_RETRANSMIT:
+		break;
+	}
+	tcb->limited_transmit = 0;
+}
+
+/* SND.UNA < SEG.ACK =< SND.NXT. */
+static void ack_advance(struct work *w)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	uint32_t acked = seq_distance(w->seg.ack, tcb->snd.una);
+	uint32_t flight_before = seq_distance(tcb->snd.max, tcb->snd.una);
+	struct rtt_bounds bounds = bounds_of(tcp);
+	uint32_t text = acked;
+
+	if (tcb->fin_sent && seq_gt(w->seg.ack, tcb->snd.end)) {
+		tcb->fin_acked = true;
+		text--;
+	}
+	rtt_measure(tcp, tcb, &w->seg);
+	rtt_backoff_end(&tcb->rtt, &bounds);
+	ring_consume(&tcb->send_ring, text);
+	tcb->snd.una = w->seg.ack;
+	tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
+	if (tcb->urgent_out && seq_ge(tcb->snd.una, tcb->snd.up))
+		tcb->urgent_out = false;
+	congestion_acked(tcp, tcb, acked, flight_before);
+	timer_acked(tcp, tcb);
+	if (ring_used(&tcb->send_ring) == 0)
+		ring_release(&tcb->send_ring, &tcp->buffers);
+	if (tcb->send_starved && ring_used(&tcb->send_ring) <= send_limit(tcb) - send_limit(tcb) / 3) {
+		tcb->send_starved = false;
+		tcb_signal(tcp, tcb, ELEVEN_SIGNAL_SEND);
+	}
+	if (seq_ge(tcb->snd.una, tcb->snd.end) && (!tcb->fin_queued || tcb->fin_acked))
+		tcb_signal(tcp, tcb, ELEVEN_SIGNAL_ACKED);
+}
+
+/* RFC 5681 §2: the five conditions of a duplicate. */
+static bool ack_is_duplicate(const struct work *w)
+{
+	const struct tcb *tcb = w->tcb;
+
+	return seq_eq(w->seg.ack, tcb->snd.una) && seq_lt(tcb->snd.una, tcb->snd.max) && !w->had_text &&
+	       !w->seg.fin && !w->seg.syn && ((uint32_t)w->seg.window << tcb->snd.wscale) == tcb->snd.wnd;
+}
+
+static void ack_duplicate(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+
+	rule(w->tcp, tcb, ACK_DUPLICATE);
+	switch (newreno_duplicate(&tcb->cc, tcb->snd.una, tcb->snd.nxt, flight(tcb), tcb->snd.mss)) {
+	case NEWRENO_RETRANSMIT:
+		rule(w->tcp, tcb, RECOVERY_ENTERED);
+		tcb->want.retransmit = true;
+		tcb->limited_transmit = 0;
+		break;
+	case NEWRENO_NOTHING:
+	case NEWRENO_PARTIAL:
+	case NEWRENO_LEFT:
+		if (!tcb->cc.recovering && tcb->limited_transmit < LIMITED_TRANSMIT_MAX)
+			tcb->limited_transmit++;
+		break;
+	}
+}
+
+/* The send window, from segments in their order (§3.10.7.4 Fifth, SND.WL1 and SND.WL2). */
+static void window_update(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+	struct rtt_bounds bounds = bounds_of(tcp);
+	bool newer = seq_lt(tcb->snd.wl1, seg->seq) ||
+		     (seq_eq(tcb->snd.wl1, seg->seq) && seq_le(tcb->snd.wl2, seg->ack));
+
+	if (!newer)
+		return;
+	tcb->snd.wnd = (uint32_t)seg->window << tcb->snd.wscale;
+	tcb->snd.wnd_max = max_u32(tcb->snd.wnd_max, tcb->snd.wnd);
+	tcb->snd.wl1 = seg->seq;
+	tcb->snd.wl2 = seg->ack;
+	if (tcb->persisting && tcb->snd.wnd > flight(tcb)) {
+		tcb->persisting = false;        /* room again: no need to probe */
+		timer_disarm(tcb, SLOT_RETRANSMISSION);
+		tcb->retries = 0;
+		rtt_backoff_end(&tcb->rtt, &bounds);
+	}
+}
+
+bool ack_process(struct work *w)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+
+	if (!ack_in_range(w))
+		return false;
+	tcb->last_ack_received = tcp->now;
+	if (tcb->persisting || tcb->snd.wnd == 0)
+		tcb->retries = 0;       /* it answers, so it lives: never given up (MUST-37) */
+	if (seq_gt(w->seg.ack, tcb->snd.una))
+		ack_advance(w);
+	else if (ack_is_duplicate(w))
+		ack_duplicate(w);
+	if (seq_ge(w->seg.ack, tcb->snd.una))
+		window_update(tcp, tcb, &w->seg);
+	return true;
+}

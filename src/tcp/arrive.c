@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SEGMENT ARRIVES (§3.10.7): checks of the segment as such, whose it is, and the functions of
+ * the states CLOSED, LISTEN and SYN-SENT.  The other states are in steps.c.
+ */
+#include <errno.h>
+
+#include "tcp/options.h"
+#include "tcp/output.h"
+#include "tcp/port.h"
+#include "tcp/steps.h"
+#include "tcp/timer.h"
+#include "tcp/window.h"
+
+#define HALF_OPEN_LEAST 16      /* records a listener may have, however small its backlog */
+
+/* §3.10.7.1, state CLOSED: there is no connection. */
+static void closed_segment_arrives(struct tcp *tcp, const struct arrival *arrival, const struct segment *seg)
+{
+	if (seg->rst) {
+		rule(tcp, NULL, CLOSED_RST_DROPPED);
+		return;
+	}
+	rule(tcp, NULL, CLOSED_RST_SENT);
+	output_reset_answer(tcp, arrival, seg);
+}
+
+/* ---- §3.10.7.2, state LISTEN */
+
+static bool listen_has_room(struct tcp *tcp, struct tcb *listener)
+{
+	if (listener->queue_count > listener->backlog) {
+		rule(tcp, listener, LISTEN_BACKLOG_FULL);
+		listener->drops++;
+		return false;
+	}
+	if (listener->half_open >= max_u32(listener->backlog, HALF_OPEN_LEAST)) {
+		rule(tcp, listener, LISTEN_NO_ROOM);
+		listener->drops++;
+		return false;
+	}
+	return true;
+}
+
+/* Third, check for a SYN. */
+static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival, const struct segment *seg)
+{
+	struct tcb tcb;
+
+	if (address_eq(&arrival->source, &arrival->destination) && seg->source_port == seg->destination_port) {
+		rule(tcp, listener, LISTEN_ADDRESS_DROPPED);    /* would answer itself for ever */
+		return;
+	}
+	if (seg->fin && !tcp->config.syn_fin_opens) {
+		rule(tcp, listener, LISTEN_SYN_FIN_DROPPED);
+		return;
+	}
+	if (!listen_has_room(tcp, listener))
+		return;
+	memset(&tcb, 0, sizeof(tcb));
+	tcb_defaults(tcp, &tcb);
+	tcb.kind = KIND_SYN_RECEIVED;
+	tcb.state = TCP_LISTEN;
+	tcb.passive = true;
+	tcb.interface = arrival->interface;
+	tcb.tuple = (struct tuple){ arrival->destination, arrival->source, seg->destination_port, seg->source_port };
+	listener_inherit(&tcb, listener);
+	tcb.ts.offset = timestamp_offset(tcp, &tcb.tuple);
+	options_negotiate(tcp, &tcb, &seg->options);
+	tcb.rcv.irs = seg->seq;
+	tcb.rcv.nxt = tcb.rcv.acked = seq_add(seg->seq, 1);
+	window_start(tcp, &tcb);
+	tcb.snd.iss = tcb.snd.una = iss_choose(tcp, &tcb.tuple);
+	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = seq_add(tcb.snd.iss, 1);
+	tcb.snd.wnd = seg->window;
+	tcb_set_state(tcp, &tcb, TCP_SYN_RECEIVED, RULE_LISTEN_SYN);
+	if (!syn_received_fold(tcp, &tcb, listener)) {
+		rule(tcp, listener, LISTEN_NO_ROOM);
+		listener->drops++;
+		return;
+	}
+	/* Text and FIN on the SYN are left for the retransmission: a record holds no text. */
+	tcb.want.syn = true;
+	output_unfolded(tcp, &tcb);
+}
+
+static void listen_segment_arrives(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival,
+				   const struct segment *seg)
+{
+	listener->last_heard = tcp->now;
+	if (seg->rst) {
+		rule(tcp, listener, LISTEN_RST_DROPPED);
+	} else if (seg->has_ack) {
+		rule(tcp, listener, LISTEN_ACK_RST);
+		output_reset_answer(tcp, arrival, seg);
+	} else if (seg->syn) {
+		listen_syn(tcp, listener, arrival, seg);
+	} else {
+		rule(tcp, listener, LISTEN_OTHER_DROPPED);
+	}
+}
+
+/* ---- §3.10.7.3, state SYN-SENT */
+
+static void syn_sent_established(struct work *w)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	struct segment *seg = &w->seg;
+
+	tcb->snd.una = seg->ack;
+	tcb->snd.wnd = tcb->snd.wnd_max = seg->window;  /* of a SYN: never scaled */
+	tcb->snd.wl1 = seg->seq;
+	tcb->snd.wl2 = seg->ack;
+	connection_established(tcp, tcb);
+	tcb_set_state(tcp, tcb, TCP_ESTABLISHED, RULE_SYN_SENT_ESTABLISHED);
+	if (tcb->fin_queued)
+		tcb_set_state(tcp, tcb, TCP_FIN_WAIT_1, RULE_CLOSE_FIN_WAIT_1);
+	tcb->want.ack_now = true;
+	tcb_signal(tcp, tcb, ELEVEN_SIGNAL_CONNECTED | ELEVEN_SIGNAL_SEND);
+	seg->seq = seq_add(seg->seq, 1);
+	seg->syn = false;
+	w->had_text = seg->text_bytes > 0;
+	if (seg->text_bytes > rcv_wnd(tcb)) {
+		seg->text_bytes = rcv_wnd(tcb);
+		seg->fin = false;
+	}
+	if (sixth_check_urg(w) && seventh_process_text(w))
+		eighth_check_fin(w);
+}
+
+/* Fourth, check the SYN bit. */
+static void syn_sent_syn(struct work *w)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	struct segment *seg = &w->seg;
+
+	tcb->rcv.irs = seg->seq;
+	tcb->rcv.nxt = tcb->rcv.acked = tcb->rcv.up = seq_add(seg->seq, 1);
+	options_negotiate(tcp, tcb, &seg->options);
+	window_start(tcp, tcb);
+	tcb->last_heard = tcp->now;
+	if (seg->has_ack) {
+		syn_sent_established(w);
+		return;
+	}
+	tcb->snd.wnd = tcb->snd.wnd_max = seg->window;
+	tcb->snd.wl1 = seg->seq;
+	tcb->snd.wl2 = seg->ack;
+	tcb_set_state(tcp, tcb, TCP_SYN_RECEIVED, RULE_SYN_SENT_CROSSED);
+	tcb->want.syn = true;           /* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>; text is left for later */
+}
+
+static void syn_sent_segment_arrives(struct work *w)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	struct segment *seg = &w->seg;
+
+	if (seg->has_ack && (seq_le(seg->ack, tcb->snd.iss) || seq_gt(seg->ack, tcb->snd.max))) {
+		if (seg->rst) {
+			rule(tcp, tcb, SYN_SENT_ACK_BAD_RST);
+			return;
+		}
+		rule(tcp, tcb, SYN_SENT_ACK_BAD);
+		output_reset_at(tcp, tcb, seg->ack);
+		return;
+	}
+	if (seg->rst) {
+		if (!seg->has_ack) {
+			rule(tcp, tcb, SYN_SENT_RST_DROPPED);
+			return;
+		}
+		tcp->resets_received++;
+		tcp->attempt_fails++;
+		tcb_closed(tcp, tcb, RULE_SYN_SENT_REFUSED, ECONNREFUSED);
+		return;
+	}
+	if (!seg->syn) {
+		rule(tcp, tcb, SYN_SENT_OTHER_DROPPED);
+		return;
+	}
+	syn_sent_syn(w);
+}
+
+/* ---- whose it is */
+
+static void wants_into_ready(struct tcp *tcp, struct tcb *tcb)
+{
+	if (tcb->want.ack_now || tcb->want.syn || tcb->want.retransmit || tcb->want.probe || unsent(tcb) > 0 ||
+	    (tcb->fin_queued && seq_le(tcb->snd.nxt, tcb->snd.end)))
+		tcb_ready(tcp, tcb);
+}
+
+static void tcb_segment_arrives(struct work *w, const struct arrival *arrival)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	uint32_t generation = tcb->generation;
+
+	tcb->segments_in++;
+	if (tcb->state == TCP_SYN_SENT) {
+		syn_sent_segment_arrives(w);
+	} else {
+		CHECK(tcb->state >= TCP_SYN_RECEIVED);
+		steps_run(w);
+	}
+	(void)arrival;
+	if (tcb->kind != KIND_TCB || tcb->generation != generation)
+		return;
+	if (tcb->state == TCP_TIME_WAIT && !tcb->held && !tcb->queued) {
+		output_unfolded(tcp, tcb);
+		time_wait_fold(tcp, tcb);
+		return;
+	}
+	wants_into_ready(tcp, tcb);
+}
+
+static void syn_received_segment_arrives(struct work *w, const struct arrival *arrival, struct tcb *side)
+{
+	struct tcp *tcp = w->tcp;
+	struct syn_received *record = w->record;
+
+	(void)arrival;
+	syn_received_unfold(tcp, record, side);
+	w->tcb = side;
+	steps_run(w);
+	if (w->tcb != side) {           /* promoted */
+		struct tcb *tcb = w->tcb;
+
+		if (tcb->kind != KIND_TCB)
+			return;
+		tcb->segments_in++;
+		if (tcb->state == TCP_TIME_WAIT && !tcb->queued) {
+			output_unfolded(tcp, tcb);
+			time_wait_fold(tcp, tcb);
+		} else {
+			wants_into_ready(tcp, tcb);
+		}
+		return;
+	}
+	output_unfolded(tcp, side);
+	if (side->state == TCP_SYN_RECEIVED)
+		syn_received_refold(record, side);
+	else
+		syn_received_remove(tcp, record);
+}
+
+/* RFC 6191 §2 and §3.6.1 MAY-2: may this SYN open anew what is in TIME-WAIT? */
+static bool time_wait_reopens(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+	if (!tcp->config.time_wait_reuse || !seg->syn || seg->has_ack || seg->rst || seg->fin)
+		return false;
+	if (tcb->timestamps && seg->options.has_timestamps &&
+	    seq_gt(seq_of(seg->options.tsval), seq_of(tcb->ts.recent)))
+		return true;
+	if (tcb->timestamps && seg->options.has_timestamps &&
+	    seq_lt(seq_of(seg->options.tsval), seq_of(tcb->ts.recent)))
+		return false;
+	return seq_gt(seg->seq, tcb->rcv.nxt);
+}
+
+static void time_wait_segment_arrives(struct work *w, struct time_wait *record, const struct arrival *arrival,
+				      struct tcb *side)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *listener;
+
+	time_wait_unfold(tcp, record, side);
+	w->tcb = side;
+	if (time_wait_reopens(tcp, side, &w->seg)) {
+		listener = port_listener(tcp, &side->tuple);
+		if (listener) {
+			tcb_closed(tcp, side, RULE_TIME_WAIT_REOPENED, 0);
+			time_wait_remove(tcp, record);
+			listen_segment_arrives(tcp, listener, arrival, &w->seg);
+			return;
+		}
+	}
+	steps_run(w);
+	if (side->state == TCP_TIME_WAIT) {
+		output_unfolded(tcp, side);
+		time_wait_refold(tcp, record, side);
+	} else {
+		time_wait_remove(tcp, record);
+	}
+}
+
+static bool segment_sound(struct tcp *tcp, const struct arrival *arrival, struct segment *seg)
+{
+	switch (segment_parse(seg, arrival->bytes, arrival->length)) {
+	case TCP_TRUNCATED:
+		rule(tcp, NULL, SEGMENT_SHORT);
+		return false;
+	case TCP_BAD_DATA_OFFSET:
+		rule(tcp, NULL, SEGMENT_OFFSET_BAD);
+		return false;
+	case TCP_OK:
+		break;
+	}
+	if (!arrival->checksum_ok && segment_checksum(&arrival->source, &arrival->destination, arrival->bytes,
+						      arrival->length) != 0) {
+		rule(tcp, NULL, SEGMENT_CHECKSUM_BAD);
+		return false;
+	}
+	return true;
+}
+
+static void trace_arrival(struct tcp *tcp, const struct work *w, const struct tuple *tuple, uint8_t interface)
+{
+	struct trace_party party = { .tuple = tuple, .interface = interface };
+
+	if (w->tcb) {
+		party.handle = tcb_handle(tcp, w->tcb);
+		party.state = w->tcb->state;
+		party.iss = w->tcb->snd.iss.value;
+		party.irs = w->tcb->rcv.irs.value;
+	}
+	trace_segment(tcp, ELEVEN_TRACE_IN, &party, &w->seg, false);
+}
+
+void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_t now)
+{
+	struct work w = { .tcp = tcp, .segment_bytes = arrival->segment_bytes };
+	struct tuple tuple;
+	struct tcb side, *listener;
+	uint32_t ref;
+
+	if (now > tcp->now)
+		tcp->now = now;
+	tcp->segments_in++;
+	if (!segment_sound(tcp, arrival, &w.seg))
+		return;
+	tuple = (struct tuple){ arrival->destination, arrival->source, w.seg.destination_port, w.seg.source_port };
+	ref = connection_find(tcp, &tuple);
+	if (ref && reference_kind(ref) == KIND_TCB)
+		w.tcb = tcb_at(tcp, reference_index(ref));
+	trace_arrival(tcp, &w, &tuple, arrival->interface);
+	if (w.seg.options.faults & TCP_OPTION_FAULT_LENGTH)
+		rule(tcp, w.tcb, OPTION_MALFORMED);
+	if (w.tcb) {
+		tcb_segment_arrives(&w, arrival);
+	} else if (ref && reference_kind(ref) == KIND_SYN_RECEIVED) {
+		w.record = pool_at(&tcp->syn_received, reference_index(ref));
+		syn_received_segment_arrives(&w, arrival, &side);
+	} else if (ref) {
+		time_wait_segment_arrives(&w, pool_at(&tcp->time_wait, reference_index(ref)), arrival, &side);
+	} else if ((listener = port_listener(tcp, &tuple)) != NULL) {
+		listen_segment_arrives(tcp, listener, arrival, &w.seg);
+	} else {
+		closed_segment_arrives(tcp, arrival, &w.seg);
+	}
+}

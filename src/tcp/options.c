@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Negotiation and values of options; see options.h.  Does not know their bytes: wire/tcp.c does. */
+#include "tcp/options.h"
+
+#include "tcp/connection.h"
+
+#define WSCALE_MAX 14                   /* RFC 7323 §2.3 */
+#define HEADERS_V4 40                   /* IPv4 and TCP without options */
+#define TIMESTAMP_OPTION_BYTES 12
+
+static uint32_t path_mtu(const struct tcp *tcp, const struct tcb *tcb)
+{
+	uint32_t mtu = tcp->interface[tcb->interface].mtu;
+
+	return tcb->path_mtu && tcb->path_mtu < mtu ? tcb->path_mtu : mtu;
+}
+
+uint16_t options_mss_offer(const struct tcp *tcp, const struct tcb *tcb)
+{
+	uint32_t mss = tcp->interface[tcb->interface].mtu - HEADERS_V4;
+
+	if (tcb->mss_cap && tcb->mss_cap < mss)
+		mss = tcb->mss_cap;
+	return (uint16_t)min_u32(mss, 65535);
+}
+
+uint8_t options_wscale_offer(const struct tcb *tcb)
+{
+	uint8_t shift = 0;
+
+	while (shift < WSCALE_MAX && (tcb->receive_buffer >> shift) > 65535)
+		shift++;
+	return shift;
+}
+
+void options_mss_update(struct tcp *tcp, struct tcb *tcb)
+{
+	uint32_t mss = min_u32(tcb->snd.mss_peer, path_mtu(tcp, tcb) - HEADERS_V4);
+
+	if (tcb->mss_cap && tcb->mss_cap < mss)
+		mss = tcb->mss_cap;
+	if (tcb->timestamps)
+		mss = mss > TIMESTAMP_OPTION_BYTES + 1 ? mss - TIMESTAMP_OPTION_BYTES : 1;
+	tcb->snd.mss = (uint16_t)max_u32(mss, 1);
+}
+
+void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out)
+{
+	bool answer = tcb->state == TCP_SYN_RECEIVED;
+
+	*out = (struct tcp_options){ .has_mss = true, .mss = options_mss_offer(tcp, tcb) };
+	out->sack_permitted = answer ? tcb->sack : tcp->config.sack;
+	if (answer ? tcb->window_scale : tcp->config.window_scaling) {
+		out->has_wscale = true;
+		out->wscale = answer ? tcb->rcv.wscale : options_wscale_offer(tcb);
+	}
+	if (answer ? tcb->timestamps : tcp->config.timestamps) {
+		out->has_timestamps = true;
+		out->tsval = timestamp_now(tcp, tcb);
+		out->tsecr = answer ? tcb->ts.recent : 0;
+	}
+}
+
+void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack)
+{
+	const struct ranges *ranges = reassembly_of(tcp, tcb);
+	struct seq_range recent[TCP_SACK_MAX];
+	unsigned n;
+
+	*out = (struct tcp_options){ 0 };
+	if (tcb->timestamps) {
+		out->has_timestamps = true;
+		out->tsval = timestamp_now(tcp, tcb);
+		out->tsecr = tcb->ts.recent;
+	}
+	if (!with_sack || !tcb->sack || ranges == NULL)
+		return;
+	n = ranges_recent(ranges, recent, tcb->timestamps ? TCP_SACK_MAX - 1 : TCP_SACK_MAX);
+	out->sack_count = (uint8_t)n;
+	for (unsigned i = 0; i < n; i++) {
+		out->sack[i].left = recent[i].left;
+		out->sack[i].right = recent[i].right;
+	}
+}
+
+void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *syn)
+{
+	tcb->snd.mss_peer = syn->has_mss ? syn->mss : MSS_DEFAULT;
+	if (tcb->snd.mss_peer < tcp->config.mss_least)
+		tcb->snd.mss_peer = (uint16_t)tcp->config.mss_least;
+	tcb->timestamps = tcp->config.timestamps && syn->has_timestamps;
+	tcb->sack = tcp->config.sack && syn->sack_permitted;
+	tcb->window_scale = tcp->config.window_scaling && syn->has_wscale;
+	if (tcb->window_scale) {
+		tcb->snd.wscale = syn->wscale > WSCALE_MAX ? WSCALE_MAX : syn->wscale;
+		tcb->rcv.wscale = options_wscale_offer(tcb);
+	} else {
+		tcb->snd.wscale = tcb->rcv.wscale = 0;
+	}
+	if (tcb->timestamps) {
+		tcb->ts.recent = syn->tsval;
+		tcb->ts.recent_at = tcp->now;
+	}
+	options_mss_update(tcp, tcb);
+}
+
+uint32_t timestamp_now(const struct tcp *tcp, const struct tcb *tcb)
+{
+	return (uint32_t)(tcp->now / 1000000u) + tcb->ts.offset;        /* 1 ms: RFC 7323 §5.4 */
+}
+
+static uint64_t tuple_secret(const struct siphash_key *key, const struct tuple *tuple)
+{
+	uint8_t bytes[36];
+
+	memcpy(bytes, tuple->local.bytes, 16);
+	memcpy(bytes + 16, tuple->remote.bytes, 16);
+	store_be16(bytes + 32, tuple->local_port);
+	store_be16(bytes + 34, tuple->remote_port);
+	return siphash(key, bytes, sizeof(bytes));
+}
+
+uint32_t timestamp_offset(const struct tcp *tcp, const struct tuple *tuple)
+{
+	return (uint32_t)tuple_secret(&tcp->ts_key, tuple);
+}
+
+struct seq iss_choose(const struct tcp *tcp, const struct tuple *tuple)
+{
+	uint32_t clock = (uint32_t)(tcp->now / 4000u);  /* M: a step each 4 us (§3.4.1 MUST-8) */
+
+	return seq_of(clock + (uint32_t)tuple_secret(&tcp->iss_key, tuple));
+}

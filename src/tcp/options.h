@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP options of a connection: offering and accepting them, timestamps, sizes (§3.7.1, RFC 7323). */
+#ifndef ELEVEN_TCP_OPTIONS_H
+#define ELEVEN_TCP_OPTIONS_H
+
+#include "tcp/tcb.h"
+
+#define MSS_DEFAULT 536                 /* MUST-15: when the peer's SYN names none */
+
+/* What our SYN or SYN-ACK offers. */
+void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out);
+/* What every other segment carries; with_sack: the ranges held behind a gap. */
+void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack);
+/* The peer's SYN: what both offer is on. */
+void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *syn);
+/* snd.mss from the peer's MSS, the path, and the options that go along (§3.7.1). */
+void options_mss_update(struct tcp *tcp, struct tcb *tcb);
+/* Our MSS option: what the interface can take (MUST-67). */
+uint16_t options_mss_offer(const struct tcp *tcp, const struct tcb *tcb);
+/* The shift with which all of the receive buffer can be offered (RFC 7323 §2.3). */
+uint8_t options_wscale_offer(const struct tcb *tcb);
+
+uint32_t timestamp_now(const struct tcp *tcp, const struct tcb *tcb);
+/* RFC 7323 §5.4: a start that an outsider cannot guess, the same for a 4-tuple. */
+uint32_t timestamp_offset(const struct tcp *tcp, const struct tuple *tuple);
+/* RFC 6528 §3. */
+struct seq iss_choose(const struct tcp *tcp, const struct tuple *tuple);
+
+#endif

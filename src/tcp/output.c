@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Emission; see output.h.
+ *
+ * Theory of operation.  Steps, calls and timeouts raise `want`s and put the connection into the
+ * ready list; floor 3 takes segments from here one by one, in turn, so that all of a batch is
+ * processed before any ACK leaves.  What belongs to no TCB (RST, and all that the small
+ * records send) is an answer in a bounded ring that goes first; when it is full, answers are
+ * lost as if on the wire.
+ */
+#include "tcp/output.h"
+
+#include "tcp/connection.h"
+#include "tcp/options.h"
+#include "tcp/timer.h"
+#include "tcp/window.h"
+
+/* ---- answers */
+
+static struct reply *reply_new(struct tcp *tcp, const struct tuple *tuple, uint8_t interface)
+{
+	struct reply *reply;
+
+	if (tcp->replies_count == tcp->config.replies_max) {
+		rule(tcp, NULL, REPLY_NO_ROOM);
+		return NULL;
+	}
+	reply = &tcp->replies[(tcp->replies_first + tcp->replies_count++) % tcp->config.replies_max];
+	memset(reply, 0, sizeof(*reply));
+	reply->tuple = *tuple;
+	reply->interface = interface;
+	reply->ttl = 64;
+	return reply;
+}
+
+static struct reply *reply_of(struct tcp *tcp, const struct tcb *tcb)
+{
+	struct reply *reply = reply_new(tcp, &tcb->tuple, tcb->interface);
+
+	if (reply == NULL)
+		return NULL;
+	reply->ttl = tcb->ttl;
+	reply->tos = tcb->tos;
+	reply->state = tcb->state;
+	reply->handle = tcb_handle(tcp, tcb);
+	reply->iss = tcb->snd.iss.value;
+	reply->irs = tcb->rcv.irs.value;
+	return reply;
+}
+
+void output_unfolded(struct tcp *tcp, struct tcb *tcb)
+{
+	struct reply *reply;
+	struct segment *seg;
+
+	if (!tcb->want.syn && !tcb->want.ack_now)
+		return;
+	reply = reply_of(tcp, tcb);
+	if (reply == NULL)
+		return;
+	seg = &reply->segment;
+	seg->has_ack = true;
+	seg->ack = tcb->rcv.nxt;
+	if (tcb->want.syn) {
+		seg->syn = true;
+		seg->seq = tcb->snd.iss;
+		seg->window = window_offer(tcp, tcb, true);
+		options_of_syn(tcp, tcb, &seg->options);
+	} else {
+		seg->seq = tcb->snd.nxt;
+		seg->window = tcb->state == TCP_TIME_WAIT ? (uint16_t)tcb->rcv.limit : window_offer(tcp, tcb, false);
+		options_of_segment(tcp, tcb, &seg->options, true);
+	}
+	memset(&tcb->want, 0, sizeof(tcb->want));
+}
+
+void output_reset(struct tcp *tcp, const struct tcb *tcb)
+{
+	struct reply *reply = reply_of(tcp, tcb);
+
+	if (reply == NULL)
+		return;
+	reply->segment.rst = true;
+	reply->segment.seq = tcb->snd.max;
+	reply->segment.has_ack = true;
+	reply->segment.ack = tcb->rcv.nxt;
+	options_of_segment(tcp, tcb, &reply->segment.options, false);
+}
+
+void output_reset_at(struct tcp *tcp, const struct tcb *tcb, struct seq seq)
+{
+	struct reply *reply = reply_of(tcp, tcb);
+
+	if (reply == NULL)
+		return;
+	reply->segment.rst = true;
+	reply->segment.seq = seq;
+}
+
+void output_reset_answer(struct tcp *tcp, const struct arrival *arrival, const struct segment *seg)
+{
+	struct tuple tuple = { arrival->destination, arrival->source, seg->destination_port, seg->source_port };
+	struct reply *reply = reply_new(tcp, &tuple, arrival->interface);
+
+	if (reply == NULL)
+		return;
+	reply->segment.rst = true;
+	if (seg->has_ack) {
+		reply->segment.seq = seg->ack;
+	} else {
+		reply->segment.has_ack = true;
+		reply->segment.ack = segment_end(seg);
+	}
+}
+
+void output_challenge(struct tcp *tcp, struct tcb *tcb)
+{
+	uint64_t second = tcp->now / SEC(1);
+	uint64_t interval = tcp->config.challenge_ack_interval;
+
+	if (tcb->challenge_at && interval && tcp->now - tcb->challenge_at < interval) {
+		rule(tcp, tcb, CHALLENGE_LIMITED);
+		return;
+	}
+	if (second != tcp->challenge_window) {
+		/* A limit that nobody can count on tells nobody anything (CVE-2016-5696). */
+		uint64_t most = tcp->config.challenge_acks_max;
+
+		tcp->challenge_window = second;
+		tcp->challenge_left = (uint32_t)(most / 2 + random_below(&tcp->random, most) + 1);
+	}
+	if (tcp->challenge_left == 0) {
+		rule(tcp, tcb, CHALLENGE_LIMITED);
+		return;
+	}
+	tcp->challenge_left--;
+	tcb->challenge_at = tcp->now;
+	tcb->want.ack_now = true;
+}
+
+/* ---- one segment into the caller's hands */
+
+static void out_start(const struct tcp *tcp, struct tcp_out *out, const struct tuple *tuple, uint8_t interface)
+{
+	out->tuple = tuple;
+	out->interface = interface;
+	out->df = tcp->config.path_mtu_discovery;
+	out->slices = 0;
+	out->text_bytes = 0;
+	out->segment_bytes = 0;
+}
+
+static void out_finish(struct tcp *tcp, struct tcp_out *out, struct segment *seg)
+{
+	seg->source_port = out->tuple->local_port;
+	seg->destination_port = out->tuple->remote_port;
+	out->header_bytes = (uint8_t)segment_emit_header(out->header, seg);
+	tcp->trace->packets_out++;
+	tcp->segments_out++;
+	tcp->resets_sent += seg->rst;
+}
+
+static bool output_reply(struct tcp *tcp, struct tcp_out *out)
+{
+	struct reply *reply = &tcp->replies[tcp->replies_first];
+	struct trace_party party = { &reply->tuple, reply->handle, reply->iss, reply->irs, reply->state,
+				     reply->interface };
+
+	out_start(tcp, out, &reply->tuple, reply->interface);
+	out->ttl = reply->ttl;
+	out->tos = reply->tos;
+	out_finish(tcp, out, &reply->segment);
+	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &reply->segment, false);
+	tcp->replies_first = (tcp->replies_first + 1) % (uint32_t)tcp->config.replies_max;
+	tcp->replies_count--;
+	return true;
+}
+
+static void acked_by_this(struct tcb *tcb, bool pure)
+{
+	tcb->want.ack_now = false;
+	tcb->rcv.acked = tcb->rcv.nxt;
+	timer_disarm(tcb, SLOT_DELAYED_ACK);
+	if (pure && tcb->quick_acks > 0)
+		tcb->quick_acks--;
+}
+
+static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+	*seg = (struct segment){ .seq = tcb->snd.nxt, .has_ack = true, .ack = tcb->rcv.nxt };
+	seg->window = window_offer(tcp, tcb, false);
+	options_of_segment(tcp, tcb, &seg->options, true);
+}
+
+static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+{
+	bool answer = tcb->state == TCP_SYN_RECEIVED;
+
+	*seg = (struct segment){ .seq = tcb->snd.iss, .syn = true, .has_ack = answer };
+	if (answer)
+		seg->ack = tcb->rcv.nxt;
+	seg->window = window_offer(tcp, tcb, true);
+	options_of_syn(tcp, tcb, &seg->options);
+	tcb->want.syn = false;
+	if (answer)
+		acked_by_this(tcb, false);
+	if (seq_eq(tcb->snd.nxt, tcb->snd.iss)) {
+		tcb->snd.nxt = tcb->snd.max = seq_add(tcb->snd.iss, 1);
+		tcb->timing = true;
+		tcb->rtt.timed_seq = tcb->snd.iss;
+		tcb->rtt.timed_at_ns = tcp->now;
+	}
+	timer_sent(tcp, tcb);
+}
+
+/* Text, FIN or a probe has gone: the send variables move. */
+static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chunk)
+{
+	struct seq end = seq_add(chunk->seq, chunk->text_bytes + chunk->fin);
+	bool probing = tcb->persisting && tcb->snd.wnd <= flight(tcb);
+
+	if (chunk->fin)
+		tcb->fin_sent = true;
+	if (chunk->again) {
+		tcb->retransmitted_segments++;
+		tcp->retransmitted_segments++;
+		tcb->retransmitted_bytes += chunk->text_bytes;
+		tcb->timing = false;
+	} else {
+		tcb->bytes_out += chunk->text_bytes;
+		tcp->bytes_out += chunk->text_bytes;
+	}
+	tcb->last_sent = tcp->now;
+	if (seq_eq(chunk->seq, tcb->snd.nxt) && !probing)
+		tcb->snd.nxt = end;
+	if (seq_gt(end, tcb->snd.max)) {
+		if (!tcb->timing && !chunk->again && !probing) {
+			tcb->timing = true;
+			tcb->rtt.timed_seq = chunk->seq;
+			tcb->rtt.timed_at_ns = tcp->now;
+		}
+		tcb->snd.max = end;
+	}
+	if (!probing)
+		timer_sent(tcp, tcb);
+}
+
+static void output_chunk(struct tcp *tcp, struct tcb *tcb, const struct chunk *chunk, struct segment *seg,
+			 struct tcp_out *out)
+{
+	struct ring_slice slices[2];
+	uint32_t offset = seq_distance(chunk->seq, tcb->snd.una);
+
+	segment_start(tcp, tcb, seg);
+	seg->seq = chunk->seq;
+	seg->text_bytes = chunk->text_bytes;
+	seg->fin = chunk->fin;
+	seg->psh = chunk->push;
+	if (tcb->urgent_out && seq_gt(tcb->snd.up, chunk->seq)) {
+		seg->urg = true;
+		seg->urgent = (uint16_t)min_u32(seq_distance(tcb->snd.up, chunk->seq), 65535);
+	}
+	if (chunk->text_bytes > 0) {
+		out->slices = (uint8_t)ring_peek(&tcb->send_ring, &tcp->buffers, offset, chunk->text_bytes, slices);
+		out->text_bytes = chunk->text_bytes;
+		for (unsigned i = 0; i < out->slices; i++)
+			out->slice[i] = (struct eleven_slice){ slices[i].bytes, slices[i].n };
+		if (chunk->text_bytes > tcb->snd.mss)
+			out->segment_bytes = tcb->snd.mss;
+	}
+	acked_by_this(tcb, false);
+	chunk_sent(tcp, tcb, chunk);
+}
+
+static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
+{
+	struct trace_party party = { &tcb->tuple, tcb_handle(tcp, tcb), tcb->snd.iss.value, tcb->rcv.irs.value,
+				     tcb->state, tcb->interface };
+	struct chunk chunk = { 0 };
+	struct segment seg;
+
+	out_start(tcp, out, &tcb->tuple, tcb->interface);
+	out->ttl = tcb->ttl;
+	out->tos = tcb->tos;
+	if (tcb->want.syn) {
+		output_syn(tcp, tcb, &seg);
+	} else if (send_next(tcp, tcb, &chunk)) {
+		output_chunk(tcp, tcb, &chunk, &seg, out);
+	} else if (tcb->want.keepalive) {
+		segment_start(tcp, tcb, &seg);
+		seg.seq = seq_sub(tcb->snd.nxt, 1);
+		tcb->want.keepalive = false;
+		acked_by_this(tcb, false);
+	} else if (tcb->want.ack_now) {
+		segment_start(tcp, tcb, &seg);
+		acked_by_this(tcb, true);
+	} else {
+		return false;
+	}
+	tcb->segments_out++;
+	out_finish(tcp, out, &seg);
+	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &seg, chunk.again);
+	return true;
+}
+
+/* ---- floor 3's side */
+
+bool tcp_output_next(struct tcp *tcp, const struct tuple **tuple, uint8_t *interface, uint64_t now)
+{
+	struct tcb *tcb;
+
+	if (now > tcp->now)
+		tcp->now = now;
+	if (tcp->replies_count > 0) {
+		*tuple = &tcp->replies[tcp->replies_first].tuple;
+		*interface = tcp->replies[tcp->replies_first].interface;
+		return true;
+	}
+	tcb = ready_first(tcp);
+	if (tcb == NULL)
+		return false;
+	*tuple = &tcb->tuple;
+	*interface = tcb->interface;
+	return true;
+}
+
+bool tcp_output(struct tcp *tcp, struct tcp_out *out, uint64_t now)
+{
+	struct tcb *tcb;
+	bool sent;
+
+	if (now > tcp->now)
+		tcp->now = now;
+	if (tcp->replies_count > 0)
+		return output_reply(tcp, out);
+	tcb = ready_first(tcp);
+	if (tcb == NULL)
+		return false;
+	sent = output_connection(tcp, tcb, out);
+	ready_take(tcp);
+	if (sent)
+		tcb_ready(tcp, tcb);    /* behind the others: each in its turn */
+	return sent;
+}
+
+void tcp_output_park(struct tcp *tcp)
+{
+	if (tcp->replies_count > 0) {
+		tcp->replies_first = (tcp->replies_first + 1) % (uint32_t)tcp->config.replies_max;
+		tcp->replies_count--;
+		rule(tcp, NULL, REPLY_NO_ROOM);
+	} else if (ready_first(tcp)) {
+		ready_park(tcp);
+	}
+}
+
+void tcp_output_unpark(struct tcp *tcp)
+{
+	ready_unpark(tcp);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* SYN-RECEIVED and TIME-WAIT in small records (RFC 4987 §3.3, RFC 9293 §3.10.8); see record.h. */
+#include "tcp/record.h"
+
+#include "tcp/options.h"
+#include "tcp/output.h"
+#include "tcp/timer.h"
+#include "tcp/window.h"
+
+static uint32_t clock_ms(const struct tcp *tcp)
+{
+	return (uint32_t)(tcp->now / 1000000u);
+}
+
+static uint64_t time_of_ms(const struct tcp *tcp, uint32_t ms)
+{
+	uint64_t age = MS((uint32_t)(clock_ms(tcp) - ms));
+
+	return age > tcp->now ? 0 : tcp->now - age;
+}
+
+/* ---- SYN-RECEIVED */
+
+bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *listener)
+{
+	struct syn_received *record = pool_take(&tcp->syn_received);
+
+	if (record == NULL)
+		return false;
+	record->kind = KIND_SYN_RECEIVED;
+	record->generation++;
+	record->interface = tcb->interface;
+	record->retries = 0;
+	record->wscale = (uint8_t)(tcb->snd.wscale | tcb->rcv.wscale << 4);
+	record->tuple = tcb->tuple;
+	record->iss = tcb->snd.iss.value;
+	record->irs = tcb->rcv.irs.value;
+	record->ts_recent = tcb->ts.recent;
+	record->listener = tcb_index(tcp, listener);
+	record->listener_generation = listener->generation;
+	record->mss = tcb->snd.mss_peer;
+	record->window = (uint16_t)tcb->snd.wnd;
+	record->timestamps = tcb->timestamps;
+	record->sack = tcb->sack;
+	record->window_scale = tcb->window_scale;
+	record->acked = false;
+	record->tos = tcb->tos;
+	record->since_ms = clock_ms(tcp);
+	if (!table_insert(&tcp->connections, tuple_hash(tcp, &record->tuple),
+			  reference(KIND_SYN_RECEIVED, pool_index(&tcp->syn_received, record)))) {
+		record->kind = 0;
+		pool_give(&tcp->syn_received, record);
+		return false;
+	}
+	listener->half_open++;
+	wheel_insert(&tcp->wheel, &record->timer, tcp->now + tcp->config.rto_initial);
+	return true;
+}
+
+struct tcb *syn_received_listener(const struct tcp *tcp, const struct syn_received *record)
+{
+	struct tcb *listener = tcb_at(tcp, record->listener);
+
+	if (listener->kind != KIND_TCB || listener->generation != record->listener_generation ||
+	    listener->state != TCP_LISTEN)
+		return NULL;
+	return listener;
+}
+
+void listener_inherit(struct tcb *tcb, const struct tcb *listener)
+{
+	tcb->ttl = listener->ttl;
+	tcb->tos = listener->tos;
+	tcb->nodelay = listener->nodelay;
+	tcb->cork = listener->cork;
+	tcb->quick_ack = listener->quick_ack;
+	tcb->keepalive = listener->keepalive;
+	tcb->linger_reset = listener->linger_reset;
+	tcb->keepalive_probes = listener->keepalive_probes;
+	tcb->keepalive_idle = listener->keepalive_idle;
+	tcb->keepalive_interval = listener->keepalive_interval;
+	tcb->user_timeout = listener->user_timeout;
+	tcb->fin_wait_2 = listener->fin_wait_2;
+	tcb->mss_cap = listener->mss_cap;
+	tcb->send_buffer = listener->send_buffer;
+	tcb->receive_buffer = listener->receive_buffer;
+	tcb->send_buffer_given = listener->send_buffer_given;
+	tcb->receive_buffer_given = listener->receive_buffer_given;
+	tcb->window_clamp = listener->window_clamp;
+	tcb->reuse_address = listener->reuse_address;
+	tcb->reuse_port = listener->reuse_port;
+}
+
+void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, struct tcb *tcb)
+{
+	const struct tcb *listener = syn_received_listener(tcp, record);
+
+	memset(tcb, 0, sizeof(*tcb));
+	tcb_defaults(tcp, tcb);
+	tcb->kind = KIND_SYN_RECEIVED;
+	tcb->passive = true;
+	tcb->state = TCP_SYN_RECEIVED;
+	tcb->previous_state = TCP_LISTEN;
+	tcb->rule = tcb->last_rule = RULE_LISTEN_SYN;
+	tcb->interface = record->interface;
+	tcb->tuple = record->tuple;
+	tcb->retries = record->retries;
+	if (listener)
+		listener_inherit(tcb, listener);
+	tcb->snd.iss = tcb->snd.una = seq_of(record->iss);
+	tcb->snd.nxt = tcb->snd.max = tcb->snd.end = tcb->snd.push = seq_add(tcb->snd.iss, 1);
+	tcb->snd.wscale = record->wscale & 15;
+	tcb->rcv.wscale = record->wscale >> 4;
+	tcb->snd.wnd = tcb->snd.wnd_max = record->window;
+	tcb->snd.mss_peer = record->mss;
+	tcb->rcv.irs = seq_of(record->irs);
+	tcb->rcv.nxt = tcb->rcv.acked = tcb->rcv.up = seq_add(tcb->rcv.irs, 1);
+	tcb->snd.wl1 = tcb->rcv.irs;
+	tcb->snd.wl2 = tcb->snd.iss;
+	tcb->timestamps = record->timestamps;
+	tcb->sack = record->sack;
+	tcb->window_scale = record->window_scale;
+	tcb->ts.recent = record->ts_recent;
+	tcb->ts.recent_at = tcp->now;
+	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
+	tcb->opened = tcb->since = time_of_ms(tcp, record->since_ms);
+	options_mss_update(tcp, tcb);
+	window_start(tcp, tcb);
+}
+
+void syn_received_refold(struct syn_received *record, const struct tcb *tcb)
+{
+	record->ts_recent = tcb->ts.recent;
+}
+
+void syn_received_remove(struct tcp *tcp, struct syn_received *record)
+{
+	struct tcb *listener = syn_received_listener(tcp, record);
+
+	if (listener && listener->half_open > 0)
+		listener->half_open--;
+	wheel_remove(&tcp->wheel, &record->timer);
+	table_remove(&tcp->connections, tuple_hash(tcp, &record->tuple),
+		     reference(KIND_SYN_RECEIVED, pool_index(&tcp->syn_received, record)));
+	record->kind = 0;
+	pool_give(&tcp->syn_received, record);
+}
+
+void syn_received_timeout(struct tcp *tcp, struct syn_received *record)
+{
+	const struct tcb *listener = syn_received_listener(tcp, record);
+	uint64_t deferred = listener && record->acked ? time_of_ms(tcp, record->since_ms) + listener->defer_accept : 0;
+	struct tcb tcb;
+
+	if (deferred > tcp->now) {      /* the third ACK was here; only text is waited for */
+		wheel_insert(&tcp->wheel, &record->timer, deferred);
+		return;
+	}
+	syn_received_unfold(tcp, record, &tcb);
+	trace_timeout(tcp, &tcb, ELEVEN_TIMER_SYN);
+	if (listener == NULL || record->retries >= tcp->config.syn_ack_retries_max) {
+		tcp->attempt_fails++;
+		tcb_closed(tcp, &tcb, RULE_GIVEN_UP_SYN_ACK, 0);
+		syn_received_remove(tcp, record);
+		return;
+	}
+	record->retries++;
+	rule(tcp, &tcb, TIMEOUT_SYN_ACK);
+	tcb.retries = record->retries;
+	tcb.want.syn = true;
+	output_unfolded(tcp, &tcb);
+	wheel_insert(&tcp->wheel, &record->timer, tcp->now + (tcp->config.rto_initial << record->retries));
+}
+
+struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, struct tcb *unfolded)
+{
+	struct tcb *tcb = tcb_create(tcp);
+	uint32_t generation;
+
+	if (tcb == NULL)
+		return NULL;
+	generation = tcb->generation;
+	syn_received_remove(tcp, record);
+	*tcb = *unfolded;
+	memset(&tcb->timer, 0, sizeof(tcb->timer));
+	tcb->kind = KIND_TCB;
+	tcb->generation = generation;
+	tcb->rcv.grow = tcb->rcv.edge;
+	connection_insert(tcp, tcb);    /* a place has just become free */
+	tcp->passive_opens++;
+	return tcb;
+}
+
+/* ---- TIME-WAIT */
+
+void time_wait_fold(struct tcp *tcp, struct tcb *tcb)
+{
+	struct time_wait *record = pool_take(&tcp->time_wait);
+	uint64_t deadline = tcb->deadline[SLOT_STATE];
+	uint32_t index;
+
+	CHECK(tcb->state == TCP_TIME_WAIT && !tcb->held);
+	if (record == NULL) {
+		tcb_closed(tcp, tcb, RULE_TIME_WAIT_NO_ROOM, 0);
+		return;
+	}
+	index = pool_index(&tcp->time_wait, record);
+	record->kind = KIND_TIME_WAIT;
+	record->generation++;
+	record->interface = tcb->interface;
+	record->timestamps = tcb->timestamps;
+	record->reuse_address = tcb->reuse_address;
+	record->reuse_port = tcb->reuse_port;
+	record->passive = tcb->passive;
+	record->local = address_v4_value(&tcb->tuple.local);
+	record->remote = address_v4_value(&tcb->tuple.remote);
+	record->local_port = tcb->tuple.local_port;
+	record->remote_port = tcb->tuple.remote_port;
+	record->rcv_nxt = tcb->rcv.nxt.value;
+	record->snd_nxt = tcb->snd.max.value;
+	record->ts_recent = tcb->ts.recent;
+	record->ts_offset = tcb->ts.offset;
+	record->since_ms = (uint32_t)(tcb->since / 1000000u);
+	record->rule = tcb->rule;
+	record->window = (uint16_t)min_u32(rcv_wnd(tcb) >> tcb->rcv.wscale, 65535);
+	table_replace(&tcp->connections, tcb->hash, reference(KIND_TCB, tcb_index(tcp, tcb)),
+		      reference(KIND_TIME_WAIT, index));
+	tcb->in_table = false;
+	wheel_insert(&tcp->wheel, &record->timer, deadline);
+	tcb_destroy(tcp, tcb);
+}
+
+void time_wait_unfold(struct tcp *tcp, const struct time_wait *record, struct tcb *tcb)
+{
+	memset(tcb, 0, sizeof(*tcb));
+	tcb_defaults(tcp, tcb);
+	tcb->kind = KIND_TIME_WAIT;
+	tcb->state = TCP_TIME_WAIT;
+	tcb->interface = record->interface;
+	tcb->tuple = (struct tuple){ address_v4(record->local), address_v4(record->remote),
+				     record->local_port, record->remote_port };
+	tcb->passive = record->passive;
+	tcb->rule = tcb->last_rule = record->rule;
+	tcb->timestamps = record->timestamps;
+	tcb->reuse_address = record->reuse_address;
+	tcb->reuse_port = record->reuse_port;
+	tcb->fin_queued = tcb->fin_sent = tcb->fin_acked = tcb->fin_seen = tcb->fin_received = true;
+	tcb->snd.una = tcb->snd.nxt = tcb->snd.max = seq_of(record->snd_nxt);
+	tcb->snd.end = tcb->snd.push = seq_sub(tcb->snd.nxt, 1);
+	tcb->rcv.nxt = tcb->rcv.acked = tcb->rcv.up = seq_of(record->rcv_nxt);
+	tcb->rcv.fin = seq_sub(tcb->rcv.nxt, 1);
+	tcb->rcv.edge = seq_add(tcb->rcv.nxt, record->window);
+	tcb->rcv.limit = record->window;
+	tcb->ts.recent = record->ts_recent;
+	tcb->ts.recent_at = tcp->now;
+	tcb->ts.offset = record->ts_offset;
+	tcb->since = tcb->opened = time_of_ms(tcp, record->since_ms);
+	tcb->deadline[SLOT_STATE] = record->timer.deadline_ns;
+}
+
+void time_wait_refold(struct tcp *tcp, struct time_wait *record, const struct tcb *tcb)
+{
+	record->ts_recent = tcb->ts.recent;
+	if (tcb->deadline[SLOT_STATE] != record->timer.deadline_ns)
+		wheel_insert(&tcp->wheel, &record->timer, tcb->deadline[SLOT_STATE]);
+}
+
+void time_wait_remove(struct tcp *tcp, struct time_wait *record)
+{
+	struct tuple tuple = { address_v4(record->local), address_v4(record->remote),
+			       record->local_port, record->remote_port };
+
+	wheel_remove(&tcp->wheel, &record->timer);
+	table_remove(&tcp->connections, tuple_hash(tcp, &tuple),
+		     reference(KIND_TIME_WAIT, pool_index(&tcp->time_wait, record)));
+	record->kind = 0;
+	pool_give(&tcp->time_wait, record);
+}
+
+void time_wait_timeout(struct tcp *tcp, struct time_wait *record)
+{
+	struct tcb tcb;
+
+	time_wait_unfold(tcp, record, &tcb);
+	trace_timeout(tcp, &tcb, ELEVEN_TIMER_TIME_WAIT);
+	tcb_closed(tcp, &tcb, RULE_TIMEOUT_TIME_WAIT, 0);
+	time_wait_remove(tcp, record);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Round-trip time and retransmission timeout (RFC 6298), in nanoseconds; sees no TCB. */
+#ifndef ELEVEN_TCP_RTT_H
+#define ELEVEN_TCP_RTT_H
+
+#include <stdint.h>
+
+#include "base/seq.h"
+
+struct rtt {
+	uint64_t srtt_ns;       /* SRTT; 0: no measurement yet */
+	uint64_t rttvar_ns;     /* RTTVAR */
+	uint64_t rto_ns;        /* RTO with its backoff */
+	uint64_t min_ns;        /* smallest measurement; 0: none */
+	uint64_t timed_at_ns;   /* when the segment that is being timed went out (the TCB's `timing`) */
+	struct seq timed_seq;   /* and its first number */
+};
+
+struct rtt_bounds {
+	uint64_t initial_ns, least_ns, most_ns;
+};
+
+void rtt_init(struct rtt *rtt, const struct rtt_bounds *bounds);
+/* A measurement R'; ends the backoff (RFC 6298 §2, §5.7). */
+void rtt_sample(struct rtt *rtt, uint64_t sample_ns, const struct rtt_bounds *bounds);
+/* The timer expired: RTO doubles, up to its upper bound (RFC 6298 §5.5). */
+void rtt_backoff(struct rtt *rtt, const struct rtt_bounds *bounds);
+/* An ACK of new text ends the backoff although it measured nothing. */
+void rtt_backoff_end(struct rtt *rtt, const struct rtt_bounds *bounds);
+
+#endif

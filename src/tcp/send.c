@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What may be sent now (§3.7.4, §3.8.6.2.1): windows, Nagle, the sender's side of SWS avoidance,
+ * limited transmit (RFC 3042), and when to probe.  Decides; output.c emits.
+ */
+#include "tcp/connection.h"
+#include "tcp/output.h"
+#include "tcp/timer.h"
+
+#define CORK_NS MS(200)                 /* tcp(7): the ceiling of TCP_CORK */
+#define SEND_LIMIT_LEAST (128u << 10)   /* so much may wait whatever cwnd is */
+
+/* SEG.LEN of what may be sent from SND.NXT on, by both windows. */
+static uint32_t usable(const struct tcb *tcb)
+{
+	uint32_t limited = (uint32_t)tcb->limited_transmit * tcb->snd.mss;
+	uint32_t window = min_u32(tcb->snd.wnd, tcb->cc.cwnd + limited);
+	uint32_t sent = flight(tcb);
+
+	return window > sent ? window - sent : 0;
+}
+
+/* A large segment for the link to cut: whole segments, unless it is the last of the text. */
+static uint32_t big_segment(const struct tcp *tcp, const struct tcb *tcb, uint32_t bytes)
+{
+	uint32_t most = tcp->interface[tcb->interface].segment_bytes_max;
+	uint32_t mss = tcb->snd.mss;
+
+	if (most <= mss || bytes <= mss)
+		return min_u32(bytes, mss);
+	bytes = min_u32(bytes, most);
+	return bytes == unsent(tcb) ? bytes : bytes - bytes % mss;
+}
+
+/* May a segment that is not full go (§3.8.6.2.1 rules 2 to 4)? */
+static bool short_segment_allowed(const struct tcb *tcb, uint32_t bytes, uint32_t waiting)
+{
+	bool all = bytes == waiting;
+	bool idle = seq_eq(tcb->snd.nxt, tcb->snd.una);
+
+	if (tcb->want.override)
+		return true;
+	if (all && tcb->fin_queued)
+		return true;            /* nothing can come to fill it up */
+	if (all && (tcb->cork || tcb->more))
+		return false;
+	if (all && (idle || tcb->nodelay))
+		return true;
+	return bytes >= tcb->snd.wnd_max / 2 && !(tcb->cork || tcb->more);
+}
+
+static void hold_back(struct tcp *tcp, struct tcb *tcb)
+{
+	if ((tcb->cork || tcb->more) && tcb->deadline[SLOT_CORK] == TIME_NEVER)
+		timer_arm(tcp, tcb, SLOT_CORK, tcp->now + CORK_NS);
+	else if (flight(tcb) == 0 && !(tcb->cork || tcb->more))
+		timer_persist(tcp, tcb);
+}
+
+/* RFC 5681 §4.1, RFC 7661 is another matter: after an idle time the window says nothing any more. */
+static void restart_after_idle(struct tcp *tcp, struct tcb *tcb)
+{
+	if (flight(tcb) != 0 || tcb->last_sent == 0 || tcp->now - tcb->last_sent <= tcb->rtt.rto_ns)
+		return;
+	if (tcb->cc.cwnd <= tcp->config.initial_window * tcb->snd.mss)
+		return;
+	rule(tcp, tcb, IDLE_RESTART);
+	newreno_idle(&tcb->cc, tcb->snd.mss, (uint32_t)tcp->config.initial_window);
+}
+
+static void chunk_finish(const struct tcb *tcb, struct chunk *chunk)
+{
+	struct seq end = seq_add(chunk->seq, chunk->text_bytes);
+
+	/* The FIN takes a number of its own, which must be in the window unless it was sent before. */
+	chunk->fin = tcb->fin_queued && seq_eq(end, tcb->snd.end) &&
+		     (tcb->fin_sent || seq_distance(end, tcb->snd.una) < tcb->snd.wnd);
+	chunk->push = chunk->text_bytes > 0 && seq_gt(tcb->snd.push, chunk->seq) && seq_le(tcb->snd.push, end);
+	chunk->again = seq_lt(chunk->seq, tcb->snd.max);
+}
+
+/* The oldest segment again, of fast retransmit or the timer: windows do not count (MAY-7 not used). */
+static bool retransmission(struct tcb *tcb, struct chunk *chunk)
+{
+	uint32_t held = seq_lt(tcb->snd.una, tcb->snd.end) ? seq_distance(tcb->snd.end, tcb->snd.una) : 0;
+	uint32_t sent = seq_distance(tcb->snd.max, tcb->snd.una);
+
+	tcb->want.retransmit = false;
+	if (sent == 0)
+		return false;           /* all was acknowledged meanwhile */
+	*chunk = (struct chunk){ .seq = tcb->snd.una };
+	chunk->text_bytes = min_u32(min_u32(held, sent), tcb->snd.mss);
+	chunk_finish(tcb, chunk);
+	return chunk->text_bytes > 0 || chunk->fin;
+}
+
+/* A probe of the window: one byte of text, or the FIN that waits behind it. */
+static bool probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
+{
+	tcb->want.probe = false;
+	if (usable(tcb) > 0 && unsent(tcb) > 0) {
+		tcb->want.override = true;      /* the window has room: what SWS avoidance held back goes */
+		return false;
+	}
+	*chunk = (struct chunk){ .seq = tcb->snd.una };
+	if (tcp->config.probe_text && seq_lt(tcb->snd.una, tcb->snd.end))
+		chunk->text_bytes = 1;
+	else if (!seq_lt(tcb->snd.una, tcb->snd.end) && tcb->fin_queued && !tcb->fin_acked)
+		chunk->fin = true;
+	else
+		chunk->seq = seq_sub(tcb->snd.una, 1);
+	chunk->again = seq_lt(chunk->seq, tcb->snd.max);
+	return true;
+}
+
+bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
+{
+	uint32_t waiting, bytes;
+
+	if (tcb->state != TCP_ESTABLISHED && tcb->state != TCP_CLOSE_WAIT && tcb->state != TCP_FIN_WAIT_1 &&
+	    tcb->state != TCP_CLOSING && tcb->state != TCP_LAST_ACK)
+		return false;
+	if (tcb->want.retransmit && retransmission(tcb, chunk))
+		return true;
+	if (tcb->want.probe && probe(tcp, tcb, chunk))
+		return true;
+	waiting = unsent(tcb);
+	restart_after_idle(tcp, tcb);
+	bytes = min_u32(waiting, usable(tcb));
+	*chunk = (struct chunk){ .seq = tcb->snd.nxt };
+	if (waiting == 0) {
+		if (!tcb->fin_queued || !seq_eq(tcb->snd.nxt, tcb->snd.end))
+			return false;
+		chunk_finish(tcb, chunk);       /* a FIN alone: cwnd does not hold it back */
+		if (!chunk->fin)
+			hold_back(tcp, tcb);
+		return chunk->fin;
+	}
+	bytes = big_segment(tcp, tcb, bytes);
+	if (bytes < tcb->snd.mss && (bytes == 0 || !short_segment_allowed(tcb, bytes, waiting))) {
+		hold_back(tcp, tcb);
+		return false;
+	}
+	if (bytes < waiting && bytes > tcb->snd.mss)
+		bytes -= bytes % tcb->snd.mss;
+	chunk->text_bytes = bytes;
+	chunk_finish(tcb, chunk);
+	tcb->want.override = false;
+	return true;
+}
+
+uint32_t send_limit(const struct tcb *tcb)
+{
+	if (tcb->send_buffer_given)
+		return tcb->send_buffer;
+	return min_u32(tcb->send_buffer, max_u32(SEND_LIMIT_LEAST, 2 * min_u32(tcb->cc.cwnd, 1u << 30)));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* SEGMENT ARRIVES, otherwise (§3.10.7.4): the eight steps, in the RFC's order. */
+#ifndef ELEVEN_TCP_STEPS_H
+#define ELEVEN_TCP_STEPS_H
+
+#include "tcp/connection.h"
+#include "tcp/record.h"
+
+/*
+ * What arrived and for whom.  A step may put a TCB in place of the unfolded record (Fifth),
+ * and may cut from the segment what lies outside the window.
+ */
+struct work {
+	struct tcp *tcp;
+	struct tcb *tcb;
+	struct syn_received *record;    /* what tcb is unfolded from, or NULL */
+	struct segment seg;
+	bool had_text;                  /* before anything was cut off */
+	uint16_t segment_bytes;         /* text of each of the segments joined in it; 0: single */
+};
+
+/* All steps, as far as they go on.  The TCB may be gone afterwards. */
+void steps_run(struct work *w);
+
+/* text.c: after them, or for the SYN-ACK of an active open.  False: the TCB is gone. */
+bool sixth_check_urg(struct work *w);
+bool seventh_process_text(struct work *w);
+bool eighth_check_fin(struct work *w);
+
+/* ack.c: Fifth in the synchronized states.  False: drop the segment. */
+bool ack_process(struct work *w);
+/* The SYN is acknowledged: what begins with ESTABLISHED. */
+void connection_established(struct tcp *tcp, struct tcb *tcb);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The transmission control block (§3.3.1), the two small records that stand for one, and
+ * what all connections of a stack share.
+ *
+ * Theory of operation.  A connection is a `struct tcb` from a pool.  Two situations of which
+ * there may be very many have small records instead: a passive open that waits for its third
+ * ACK (`struct syn_received`) and a connection in TIME-WAIT that no program holds
+ * (`struct time_wait`).  When a segment arrives for a record it is unfolded into a tcb on the
+ * side, goes through the same steps as any other, and is folded again, so there is one TCP.
+ *
+ * Every one of them begins with a wheel entry and its kind; the table of connections holds
+ * references: kind in the upper 4 bits, index + 1 below.
+ *
+ * Invariants: SND.UNA <= SND.NXT <= snd.max <= snd.end + 1; the send ring holds the text
+ * [SND.UNA, snd.end) once the SYN is acknowledged; the receive ring holds the text before
+ * RCV.NXT that was not received by the program, and behind it, at its place, what arrived out
+ * of order; RCV.NXT + RCV.WND (rcv.edge) never moves left.
+ */
+#ifndef ELEVEN_TCP_TCB_H
+#define ELEVEN_TCP_TCB_H
+
+#include "base/buffers.h"
+#include "base/check.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "base/ranges.h"
+#include "base/ring.h"
+#include "base/seq.h"
+#include "base/siphash.h"
+#include "base/table.h"
+#include "base/time.h"
+#include "base/wheel.h"
+#include "tcp/newreno.h"
+#include "tcp/rtt.h"
+#include "tcp/tcp.h"
+#include "tcp/tuple.h"
+#include "wire/tcp.h"
+
+/* §3.3.2.  What may happen in each is in steps.c. */
+enum tcp_state {
+	TCP_CLOSED = ELEVEN_CLOSED,             /* no connection: before OPEN, or after the end and not yet closed by the program */
+	TCP_LISTEN = ELEVEN_LISTEN,             /* waits for a SYN from anyone; sends nothing */
+	TCP_SYN_SENT = ELEVEN_SYN_SENT,         /* our SYN is out; nothing of the peer is known */
+	TCP_SYN_RECEIVED = ELEVEN_SYN_RECEIVED, /* both SYNs are out, ours not acknowledged */
+	TCP_ESTABLISHED = ELEVEN_ESTABLISHED,   /* text flows both ways */
+	TCP_FIN_WAIT_1 = ELEVEN_FIN_WAIT_1,     /* we closed first; our FIN is not acknowledged; text may come */
+	TCP_FIN_WAIT_2 = ELEVEN_FIN_WAIT_2,     /* our FIN is acknowledged; text may come */
+	TCP_CLOSE_WAIT = ELEVEN_CLOSE_WAIT,     /* the peer closed; we may send; the program has not closed */
+	TCP_CLOSING = ELEVEN_CLOSING,           /* both closed at once; our FIN is not acknowledged */
+	TCP_LAST_ACK = ELEVEN_LAST_ACK,         /* the peer closed, then we; our FIN is not acknowledged */
+	TCP_TIME_WAIT = ELEVEN_TIME_WAIT,       /* both FINs acknowledged; answers the peer's FIN for 2 MSL */
+};
+
+enum kind {
+	KIND_TCB = 1,
+	KIND_SYN_RECEIVED = 2,
+	KIND_TIME_WAIT = 3,
+};
+
+/* Timers: fixed slots of deadlines; timer.c says when each is armed and what it does. */
+enum slot {
+	SLOT_RETRANSMISSION,    /* text, SYN or FIN unacknowledged; or, with `persisting`, a probe is due */
+	SLOT_DELAYED_ACK,
+	SLOT_KEEPALIVE,
+	SLOT_STATE,             /* FIN-WAIT-2 of an orphan; TIME-WAIT */
+	SLOT_CORK,              /* a short segment held back goes at last */
+	SLOTS
+};
+
+#define NONE UINT32_MAX         /* no index */
+
+struct tcb {
+	struct wheel_entry timer;       /* the nearest deadline of all slots, or one before it */
+	uint8_t kind;                   /* enum kind: KIND_TCB, or of the record this is unfolded from */
+	uint8_t state;                  /* enum tcp_state; assigned in state.c alone */
+	uint8_t previous_state;
+	uint8_t interface;
+	uint32_t generation;            /* of the pool item; part of the handle */
+	struct tuple tuple;
+	uint32_t hash;                  /* of tuple, while it is in the table */
+
+	struct {
+		struct seq una;         /* SND.UNA: oldest unacknowledged */
+		struct seq nxt;         /* SND.NXT: next to send; goes back to una when a timeout sends all again */
+		struct seq max;         /* the largest SND.NXT so far: what an ACK may acknowledge */
+		struct seq end;         /* behind the last byte of text the program has given */
+		struct seq wl1, wl2;    /* SND.WL1, SND.WL2: segment of the last window update */
+		struct seq up;          /* SND.UP: behind the urgent byte */
+		struct seq iss;
+		struct seq push;        /* behind the last byte that ends a SEND */
+		uint32_t wnd;           /* SND.WND, scaled */
+		uint32_t wnd_max;       /* the largest SND.WND seen: MAX.SND.WND */
+		uint16_t mss;           /* text in a full segment, options taken off */
+		uint16_t mss_peer;      /* the peer's MSS option, or its default */
+		uint8_t wscale;         /* Snd.Wind.Shift */
+	} snd;
+
+	struct {
+		struct seq nxt;         /* RCV.NXT */
+		struct seq edge;        /* RCV.NXT + RCV.WND as last offered */
+		struct seq acked;       /* the last ACK sent */
+		struct seq up;          /* RCV.UP */
+		struct seq irs;
+		struct seq fin;         /* where the peer's FIN is, once seen (fin_seen) */
+		struct seq grow;        /* when RCV.NXT passes this, the window may grow */
+		uint32_t limit;         /* of the window offered now; grows up to the receive buffer */
+		uint16_t mss;           /* our MSS option */
+		uint16_t mss_seen;      /* largest segment that came: what counts as full for ACKs */
+		uint8_t wscale;         /* Rcv.Wind.Shift */
+	} rcv;
+
+	struct {
+		uint32_t recent;        /* TS.Recent */
+		uint32_t offset;        /* added to our clock, so that it tells nothing */
+		uint64_t recent_at;     /* when TS.Recent was taken: it is good for 24 days */
+	} ts;
+
+	struct ring send_ring, receive_ring;
+	uint32_t reassembly;            /* index of its ranges in the pool, NONE without a gap */
+	uint64_t deadline[SLOTS];       /* TIME_NEVER: not armed */
+	struct rtt rtt;
+	struct newreno cc;
+
+	uint8_t retries;                /* retransmissions, or probes, since the last ACK */
+	uint8_t keepalives;             /* unanswered */
+	uint8_t quick_acks;             /* ACKs still sent at once */
+	uint8_t limited_transmit;       /* segments sent beyond cwnd on the first duplicate ACKs */
+
+	struct {                        /* raised by steps and timeouts, answered by output.c */
+		bool ack_now : 1;       /* an ACK must go */
+		bool syn : 1;           /* SYN or SYN-ACK */
+		bool retransmit : 1;    /* the segment at SND.UNA, whatever the windows say */
+		bool probe : 1;         /* persist */
+		bool keepalive : 1;
+		bool override : 1;      /* a short segment, held back long enough */
+	} want;
+
+	bool passive : 1;               /* opened by a listener */
+	bool held : 1;                  /* a program has the handle */
+	bool queued : 1;                /* waits in a listener's accept queue */
+	bool in_table : 1;
+	bool bound : 1;                 /* in the table of bound ports */
+	bool port_given : 1;            /* the program chose the port */
+	bool address_given : 1;
+	bool reuse_address : 1;
+	bool reuse_port : 1;
+	bool fin_queued : 1;            /* the program has closed for sending */
+	bool fin_sent : 1;
+	bool fin_acked : 1;
+	bool fin_seen : 1;              /* a FIN arrived, perhaps behind a gap */
+	bool fin_received : 1;          /* and was processed */
+	bool eof_read : 1;              /* the program has seen it */
+	bool read_shut : 1;
+	bool timestamps : 1;            /* negotiated */
+	bool sack : 1;                  /* negotiated */
+	bool window_scale : 1;          /* negotiated */
+	bool persisting : 1;            /* SLOT_RETRANSMISSION is the persist timer */
+	bool timing : 1;                /* a segment is being timed for the RTT */
+	bool interactive : 1;           /* text goes both ways: no quick ACKs */
+	bool send_starved : 1;          /* a SEND was short: signal when there is room */
+	bool urgent_out : 1;            /* snd.up means something */
+	bool urgent_in : 1;             /* rcv.up means something */
+	bool ready : 1;                 /* in the list of those that may have output */
+	bool signalled : 1;             /* in the list of those with signals */
+	bool nodelay : 1;
+	bool cork : 1;
+	bool more : 1;                  /* the last SEND said more follows */
+	bool quick_ack : 1;
+	bool keepalive : 1;
+	bool linger_reset : 1;
+	bool send_buffer_given : 1;
+	bool receive_buffer_given : 1;
+	bool error_told : 1;            /* to the program, once */
+
+	uint8_t ttl, tos;
+	uint8_t keepalive_probes;
+	uint8_t syn_retries;
+	uint16_t mss_cap;               /* TCP_MAXSEG; 0: none */
+	uint16_t path_mtu;              /* learned; 0: the interface's */
+	uint16_t rule;                  /* that brought it into this state */
+	uint16_t last_rule;             /* last one worth telling */
+	int16_t error, soft_error;      /* errno, 0 none */
+	uint32_t send_buffer, receive_buffer, window_clamp;
+	uint64_t keepalive_idle, keepalive_interval, user_timeout, fin_wait_2;
+	uint64_t defer_accept;          /* listener: only connections with text */
+
+	uint32_t next;                  /* in the pool's free list */
+	uint32_t ready_next, signal_next;
+	uint32_t listener;              /* child: index of its listener, while queued; NONE */
+	uint32_t queue_next;            /* in the accept queue */
+	uint32_t queue_head, queue_tail, queue_count;   /* listener: its accept queue */
+	uint32_t half_open;             /* listener: its SYN-RECEIVED records */
+	uint32_t backlog;
+	uint32_t signals;               /* pending, ELEVEN_SIGNAL_… */
+	uint64_t user;
+
+	uint64_t since, opened;
+	uint64_t last_received, last_sent, last_ack_received, last_heard;
+	uint64_t unacked_since;         /* when what is unacknowledged now was first sent, or last acknowledged */
+	uint64_t challenge_at;          /* last challenge ACK */
+	uint64_t bytes_in, bytes_out, retransmitted_bytes, drops;
+	uint64_t segments_in, segments_out, retransmitted_segments;
+};
+
+/* A passive open that waits for its third ACK. */
+struct syn_received {
+	struct wheel_entry timer;
+	uint8_t kind, interface;
+	uint8_t retries;                /* of the SYN-ACK */
+	uint8_t wscale;                 /* the peer's; rcv_wscale in the upper half */
+	struct tuple tuple;
+	uint32_t iss, irs;
+	uint32_t ts_recent;
+	uint32_t listener, listener_generation;
+	uint32_t link;
+	uint16_t mss, window;           /* the peer's */
+	bool timestamps : 1, sack : 1, window_scale : 1, acked : 1;
+	uint8_t tos;
+	uint8_t generation;
+	uint32_t since_ms;
+};
+_Static_assert(sizeof(struct syn_received) <= 96, "a SYN-RECEIVED record is at most 96 bytes");
+
+/* A connection in TIME-WAIT that no program holds; IPv4. */
+struct time_wait {
+	struct wheel_entry timer;
+	uint8_t kind, interface;
+	bool timestamps : 1, reuse_address : 1, reuse_port : 1, passive : 1;
+	uint8_t generation;
+	uint32_t link;
+	uint32_t local, remote;
+	uint16_t local_port, remote_port;
+	uint32_t rcv_nxt, snd_nxt;
+	uint32_t ts_recent, ts_offset;
+	uint32_t since_ms;
+	uint16_t rule, window;
+};
+_Static_assert(sizeof(struct time_wait) <= 64, "a TIME-WAIT record is at most 64 bytes");
+
+/* An answer that belongs to no connection: RST, SYN-ACK, ACK of a record. */
+struct reply {
+	struct tuple tuple;
+	struct segment segment;         /* without text */
+	uint8_t interface, ttl, tos;
+	uint8_t state;                  /* for the trace */
+	eleven_handle handle;
+	uint32_t iss, irs;
+};
+
+struct tcp_interface {
+	uint32_t mtu;
+	uint32_t segment_bytes_max;
+};
+
+struct list {                           /* first in, first out, through an index in each tcb */
+	uint32_t head, tail;
+};
+
+struct tcp {                            /* what all connections of a stack share */
+	struct eleven_config config;
+	struct trace *trace;
+	uint64_t now;                   /* of the call or packet in work */
+	struct tcp_interface interface[TCP_INTERFACES];
+	struct pool tcbs, syn_received, time_wait, reassembly;
+	struct table connections;       /* by 4-tuple: tcbs and records */
+	struct table bound;             /* by local port: what was bound or connected by a program */
+	struct buffers buffers;
+	struct wheel wheel;
+	struct list ready, parked, signals;
+	struct reply *replies;          /* a ring */
+	uint32_t replies_first, replies_count;
+	struct random random;
+	struct siphash_key table_key, iss_key, ts_key, port_key;
+	uint32_t port_counter;          /* RFC 6056 §3.3.3 */
+	uint64_t challenge_window;      /* the second in which challenge ACKs are counted */
+	uint32_t challenge_left;
+	uint64_t resets_received, resets_sent, active_opens, passive_opens, attempt_fails;
+	uint64_t segments_in, segments_out, retransmitted_segments, bytes_in, bytes_out;
+};
+
+struct reassembly {
+	uint32_t link;
+	struct ranges ranges;
+};
+
+static inline struct tcb *tcb_at(const struct tcp *tcp, uint32_t index)
+{
+	return pool_at(&tcp->tcbs, index);
+}
+
+static inline uint32_t tcb_index(const struct tcp *tcp, const struct tcb *tcb)
+{
+	return pool_index(&tcp->tcbs, tcb);
+}
+
+static inline uint32_t reference(enum kind kind, uint32_t index)
+{
+	return (uint32_t)kind << 28 | (index + 1);
+}
+
+static inline enum kind reference_kind(uint32_t reference)
+{
+	return (enum kind)(reference >> 28);
+}
+
+static inline uint32_t reference_index(uint32_t reference)
+{
+	return (reference & 0x0fffffffu) - 1;
+}
+
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* RCV.WND as the peer knows it. */
+static inline uint32_t rcv_wnd(const struct tcb *tcb)
+{
+	return seq_lt(tcb->rcv.nxt, tcb->rcv.edge) ? seq_distance(tcb->rcv.edge, tcb->rcv.nxt) : 0;
+}
+
+/* Sent and not acknowledged, SYN and FIN counted. */
+static inline uint32_t flight(const struct tcb *tcb)
+{
+	return seq_distance(tcb->snd.nxt, tcb->snd.una);
+}
+
+/* Text given by the program and not sent. */
+static inline uint32_t unsent(const struct tcb *tcb)
+{
+	return seq_lt(tcb->snd.nxt, tcb->snd.end) ? seq_distance(tcb->snd.end, tcb->snd.nxt) : 0;
+}
+
+/* Has the three-way handshake come to where both ends know of each other?  §3.10.7.4's states. */
+static inline bool synchronized(const struct tcb *tcb)
+{
+	return tcb->state >= TCP_ESTABLISHED;
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* The beginning of a TCP: its pools and tables in the memory it was given. */
+#include "tcp/tcp.h"
+
+#include "tcp/connection.h"
+
+struct layout {
+	size_t tcbs, syn_received, time_wait, reassembly, connections, bound, replies, buffers, bytes;
+};
+
+static size_t place(size_t *at, size_t bytes)
+{
+	size_t here = (*at + 63) & ~(size_t)63;
+
+	*at = here + bytes;
+	return here;
+}
+
+static struct layout layout_of(const struct eleven_config *config)
+{
+	size_t at = sizeof(struct tcp);
+	uint32_t tcbs = (uint32_t)config->connections_max;
+	uint32_t syns = (uint32_t)config->syn_received_max;
+	uint32_t waits = (uint32_t)config->time_wait_max;
+	struct layout l;
+
+	l.tcbs = place(&at, pool_bytes(sizeof(struct tcb), tcbs));
+	l.syn_received = place(&at, pool_bytes(sizeof(struct syn_received), syns));
+	l.time_wait = place(&at, pool_bytes(sizeof(struct time_wait), waits));
+	l.reassembly = place(&at, pool_bytes(sizeof(struct reassembly), (uint32_t)config->reassembly_max));
+	l.connections = place(&at, table_bytes(tcbs + syns + waits));
+	l.bound = place(&at, table_bytes(tcbs));
+	l.replies = place(&at, config->replies_max * sizeof(struct reply));
+	at = (at + 4095) & ~(size_t)4095;
+	l.buffers = place(&at, buffers_bytes(config->buffer_bytes, (unsigned)config->buffer_unit_shift));
+	l.bytes = at;
+	return l;
+}
+
+size_t tcp_bytes(const struct eleven_config *config)
+{
+	return layout_of(config).bytes;
+}
+
+static struct siphash_key key_from(struct random *random)
+{
+	uint64_t k0 = random_next(random);
+
+	return (struct siphash_key){ k0, random_next(random) };
+}
+
+struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct trace *trace, uint64_t now)
+{
+	struct layout l = layout_of(config);
+	uint8_t *base = memory;
+	struct tcp *tcp = memory;
+	uint32_t entries = (uint32_t)(config->connections_max + config->syn_received_max + config->time_wait_max);
+
+	tcp->config = *config;
+	tcp->trace = trace;
+	tcp->now = now;
+	random_seed(&tcp->random, config->seed);
+	tcp->table_key = key_from(&tcp->random);
+	tcp->iss_key = key_from(&tcp->random);
+	tcp->ts_key = key_from(&tcp->random);
+	tcp->port_key = key_from(&tcp->random);
+	pool_init(&tcp->tcbs, base + l.tcbs, sizeof(struct tcb), (uint32_t)config->connections_max,
+		  offsetof(struct tcb, next));
+	pool_init(&tcp->syn_received, base + l.syn_received, sizeof(struct syn_received),
+		  (uint32_t)config->syn_received_max, offsetof(struct syn_received, link));
+	pool_init(&tcp->time_wait, base + l.time_wait, sizeof(struct time_wait), (uint32_t)config->time_wait_max,
+		  offsetof(struct time_wait, link));
+	pool_init(&tcp->reassembly, base + l.reassembly, sizeof(struct reassembly), (uint32_t)config->reassembly_max,
+		  offsetof(struct reassembly, link));
+	table_init(&tcp->connections, base + l.connections, entries);
+	table_init(&tcp->bound, base + l.bound, (uint32_t)config->connections_max);
+	tcp->replies = (struct reply *)(void *)(base + l.replies);
+	buffers_init(&tcp->buffers, base + l.buffers, config->buffer_bytes, (unsigned)config->buffer_unit_shift);
+	wheel_init(&tcp->wheel, base, now);
+	tcp->ready = tcp->parked = tcp->signals = (struct list){ NONE, NONE };
+	return tcp;
+}
+
+void tcp_interface_set(struct tcp *tcp, uint8_t interface, uint32_t mtu, uint32_t segment_bytes_max)
+{
+	CHECK(interface < TCP_INTERFACES);
+	tcp->interface[interface] = (struct tcp_interface){ mtu, segment_bytes_max };
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sixth to Eighth of §3.10.7.4: urgent pointer, segment text, FIN.
+ *
+ * Text goes straight to its place in the receive ring, also when something before it is
+ * missing; which places are filled is in the ranges (base/ranges.h).  When an ACK goes for it
+ * is decided here too (§3.8.6.3): at once for the first segments of a connection, for every
+ * second full one, for anything out of order; otherwise within the delay.
+ */
+#include "tcp/options.h"
+#include "tcp/output.h"
+#include "tcp/steps.h"
+#include "tcp/timer.h"
+#include "tcp/window.h"
+
+/* Sixth, check the URG bit. */
+bool sixth_check_urg(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+	struct seq up;
+
+	if (!w->seg.urg)
+		return true;
+	switch ((enum tcp_state)tcb->state) {
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT_1:
+	case TCP_FIN_WAIT_2:
+		up = seq_add(w->seg.seq, w->seg.urgent);
+		if (!tcb->urgent_in || seq_gt(up, tcb->rcv.up)) {
+			tcb->rcv.up = up;
+			if (seq_gt(up, tcb->rcv.nxt)) {
+				tcb->urgent_in = true;
+				rule(w->tcp, tcb, URG_RECEIVED);
+			}
+		}
+		break;
+	case TCP_CLOSE_WAIT:            /* cannot be: the peer's FIN was here; ignored */
+	case TCP_CLOSING:
+	case TCP_LAST_ACK:
+	case TCP_TIME_WAIT:
+	case TCP_CLOSED:
+	case TCP_LISTEN:
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECEIVED:
+		break;
+	}
+	return true;
+}
+
+/* ---- Seventh */
+
+/* A place for everything up to `offset` bytes behind RCV.NXT. */
+static bool ring_room_for(struct tcp *tcp, struct tcb *tcb, uint32_t offset)
+{
+	const struct ranges *ranges = reassembly_of(tcp, tcb);
+	uint32_t used = ring_used(&tcb->receive_ring);
+	uint32_t need = used + offset, keep = used;
+
+	if (need <= ring_capacity(&tcb->receive_ring))
+		return true;
+	if (ranges && ranges->count > 0)
+		keep = used + seq_distance(ranges->at[ranges->count - 1].right, tcb->rcv.nxt);
+	return ring_resize(&tcb->receive_ring, &tcp->buffers, buffers_order(&tcp->buffers, need), keep);
+}
+
+static struct ranges *reassembly_start(struct tcp *tcp, struct tcb *tcb)
+{
+	struct reassembly *r;
+
+	if (tcb->reassembly != NONE)
+		return reassembly_of(tcp, tcb);
+	r = pool_take(&tcp->reassembly);
+	if (r == NULL)
+		return NULL;
+	tcb->reassembly = pool_index(&tcp->reassembly, r);
+	memset(&r->ranges, 0, sizeof(r->ranges));
+	return &r->ranges;
+}
+
+/* Text behind a gap. */
+static void text_out_of_order(struct work *w, struct seq text)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	uint32_t offset = seq_distance(text, tcb->rcv.nxt);
+	struct ranges *ranges;
+
+	tcb->want.ack_now = true;       /* RFC 5681 §4.2: at once, it tells of the gap */
+	if (tcb->read_shut)
+		return;
+	ranges = reassembly_start(tcp, tcb);
+	if (ranges == NULL || !ring_room_for(tcp, tcb, offset + w->seg.text_bytes)) {
+		rule(tcp, tcb, TEXT_NO_ROOM);
+		if (ranges && ranges->count == 0)
+			reassembly_release(tcp, tcb);
+		return;
+	}
+	if (!ranges_add(ranges, text, seq_add(text, w->seg.text_bytes))) {
+		rule(tcp, tcb, TEXT_TOO_MANY_GAPS);
+		return;
+	}
+	rule(tcp, tcb, TEXT_OUT_OF_ORDER);
+	ring_write_at(&tcb->receive_ring, &tcp->buffers, ring_used(&tcb->receive_ring) + offset, w->seg.text,
+		      w->seg.text_bytes);
+}
+
+/* RCV.NXT moves over the text that has come, and over what waited behind it. */
+static void text_deliver(struct tcp *tcp, struct tcb *tcb, uint32_t bytes)
+{
+	struct ranges *ranges;
+	struct seq_range first;
+	struct seq end = seq_add(tcb->rcv.nxt, bytes);
+
+	ranges = reassembly_of(tcp, tcb);
+	if (ranges) {
+		while (ranges_first(ranges, &first) && seq_le(first.left, end)) {
+			end = seq_max(end, first.right);
+			ranges_trim_left(ranges, end);
+		}
+		tcb->want.ack_now = true;       /* RFC 5681 §4.2: it fills a gap, or part of it */
+		if (ranges->count == 0)
+			reassembly_release(tcp, tcb);
+	}
+	bytes = seq_distance(end, tcb->rcv.nxt);
+	ring_commit(&tcb->receive_ring, bytes);
+	tcb->rcv.nxt = end;
+	tcb->bytes_in += bytes;
+	tcp->bytes_in += bytes;
+}
+
+/* §3.8.6.3: when the ACK of what has just been delivered goes. */
+static void ack_policy(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+	uint32_t full = w->segment_bytes ? w->segment_bytes : w->seg.text_bytes;
+	uint32_t unacked = seq_distance(tcb->rcv.nxt, tcb->rcv.acked);
+
+	if (full > tcb->rcv.mss_seen)
+		tcb->rcv.mss_seen = (uint16_t)min_u32(full, 65535);
+	if (tcb->want.ack_now)
+		return;
+	if (unacked >= 2 * (uint32_t)tcb->rcv.mss_seen || tcb->quick_ack || w->tcp->config.delayed_ack == 0 ||
+	    (tcb->quick_acks > 0 && !tcb->interactive)) {
+		tcb->want.ack_now = true;
+		return;
+	}
+	if (tcb->deadline[SLOT_DELAYED_ACK] == TIME_NEVER)
+		timer_arm(w->tcp, tcb, SLOT_DELAYED_ACK, w->tcp->now + w->tcp->config.delayed_ack);
+}
+
+static void text_in_order(struct work *w)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	uint32_t bytes = w->seg.text_bytes;
+
+	if (tcb->read_shut) {
+		rule(tcp, tcb, TEXT_THROWN_AWAY);
+		tcb->rcv.nxt = seq_add(tcb->rcv.nxt, bytes);
+	} else {
+		if (!ring_room_for(tcp, tcb, bytes)) {
+			rule(tcp, tcb, TEXT_NO_ROOM);
+			tcb->want.ack_now = true;
+			w->seg.fin = false;
+			return;
+		}
+		ring_write_at(&tcb->receive_ring, &tcp->buffers, ring_used(&tcb->receive_ring), w->seg.text, bytes);
+		text_deliver(tcp, tcb, bytes);
+		window_delivered(tcp, tcb);
+		tcb_signal(tcp, tcb, ELEVEN_SIGNAL_RECEIVE);
+	}
+	tcb->last_received = tcp->now;
+	ack_policy(w);
+}
+
+/* Text for a connection whose program is gone for good (§3.6.1, MUST-17). */
+static bool text_after_close(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+
+	if (tcb->held || tcb->queued || seq_le(segment_end(&w->seg), tcb->rcv.nxt))
+		return false;
+	output_reset(w->tcp, tcb);
+	tcb_closed(w->tcp, tcb, RULE_TEXT_AFTER_CLOSE, 0);
+	return true;
+}
+
+/* Seventh, process the segment text. */
+bool seventh_process_text(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+	struct segment *seg = &w->seg;
+	struct seq text = segment_text_seq(seg);
+
+	if (seg->text_bytes == 0) {
+		if (w->had_text && !tcb->want.ack_now && tcb->state != TCP_CLOSE_WAIT) {
+			rule(w->tcp, tcb, TEXT_DUPLICATE);
+			tcb->want.ack_now = true;
+		}
+		return true;
+	}
+	switch ((enum tcp_state)tcb->state) {
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT_1:
+	case TCP_FIN_WAIT_2:
+		break;
+	case TCP_CLOSE_WAIT:
+	case TCP_CLOSING:
+	case TCP_LAST_ACK:
+	case TCP_TIME_WAIT:             /* cannot be: the peer's FIN was here */
+		rule(w->tcp, tcb, TEXT_AFTER_FIN);
+		return true;
+	case TCP_CLOSED:
+	case TCP_LISTEN:
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECEIVED:
+		CHECK(!"a state of the other functions");
+	}
+	if (tcb->fin_seen && seq_gt(seq_add(text, seg->text_bytes), tcb->rcv.fin)) {
+		rule(w->tcp, tcb, TEXT_AFTER_FIN);
+		seg->text_bytes = seq_lt(text, tcb->rcv.fin) ? seq_distance(tcb->rcv.fin, text) : 0;
+		if (seg->text_bytes == 0)
+			return true;
+	}
+	if (text_after_close(w))
+		return false;
+	if (seq_eq(text, tcb->rcv.nxt))
+		text_in_order(w);
+	else
+		text_out_of_order(w, text);
+	return true;
+}
+
+/* Eighth, check the FIN bit. */
+bool eighth_check_fin(struct work *w)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+
+	if (w->seg.fin && !tcb->fin_seen) {
+		tcb->fin_seen = true;
+		tcb->rcv.fin = segment_fin_seq(&w->seg);
+		if (!seq_eq(tcb->rcv.fin, tcb->rcv.nxt)) {
+			rule(tcp, tcb, FIN_OUT_OF_ORDER);
+			tcb->want.ack_now = true;
+		}
+	}
+	if (!tcb->fin_seen || tcb->fin_received || !seq_eq(tcb->rcv.fin, tcb->rcv.nxt))
+		return true;            /* not yet: text before it is missing */
+	tcb->rcv.nxt = seq_add(tcb->rcv.nxt, 1);
+	tcb->rcv.edge = seq_max(tcb->rcv.edge, tcb->rcv.nxt);
+	tcb->fin_received = true;
+	tcb->want.ack_now = true;
+	tcb_signal(tcp, tcb, ELEVEN_SIGNAL_CLOSING);
+	switch ((enum tcp_state)tcb->state) {
+	case TCP_ESTABLISHED:
+		tcb_set_state(tcp, tcb, TCP_CLOSE_WAIT, RULE_FIN_CLOSE_WAIT);
+		break;
+	case TCP_FIN_WAIT_1:            /* our FIN is not acknowledged, else Fifth had gone to FIN-WAIT-2 */
+		tcb_set_state(tcp, tcb, TCP_CLOSING, RULE_FIN_CLOSING);
+		break;
+	case TCP_FIN_WAIT_2:
+		tcb_set_state(tcp, tcb, TCP_TIME_WAIT, RULE_FIN_TIME_WAIT);
+		break;
+	case TCP_CLOSE_WAIT:            /* of these four the FIN was received before */
+	case TCP_CLOSING:
+	case TCP_LAST_ACK:
+	case TCP_TIME_WAIT:
+	case TCP_CLOSED:
+	case TCP_LISTEN:
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECEIVED:
+		CHECK(!"a FIN in a state that cannot have one");
+	}
+	return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Timers of connections: the slots are listed, with when each is armed and what it does, in timer.c. */
+#ifndef ELEVEN_TCP_TIMER_H
+#define ELEVEN_TCP_TIMER_H
+
+#include "tcp/tcb.h"
+
+void timer_arm(struct tcp *tcp, struct tcb *tcb, enum slot slot, uint64_t deadline);
+static inline void timer_disarm(struct tcb *tcb, enum slot slot)
+{
+	tcb->deadline[slot] = TIME_NEVER;       /* the wheel's entry, if it was for this, fires in vain */
+}
+void timer_disarm_all(struct tcp *tcp, struct tcb *tcb);
+
+/* What happened, for the timers to act on. */
+void timer_state_entered(struct tcp *tcp, struct tcb *tcb);
+void timer_sent(struct tcp *tcp, struct tcb *tcb);              /* something that must be acknowledged went out */
+void timer_acked(struct tcp *tcp, struct tcb *tcb);             /* SND.UNA moved */
+void timer_keepalive_start(struct tcp *tcp, struct tcb *tcb);
+void timer_orphaned(struct tcp *tcp, struct tcb *tcb);          /* the program gave up the handle */
+void timer_time_wait(struct tcp *tcp, struct tcb *tcb);         /* 2 MSL start over */
+/* Nothing may be sent and nothing is in flight although text waits: probe the window (§3.8.6.1). */
+void timer_persist(struct tcp *tcp, struct tcb *tcb);
+
+/* Which timer comes next, for status. */
+enum eleven_timer timer_next(const struct tcb *tcb, uint64_t *deadline);
+
+#endif
