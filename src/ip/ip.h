@@ -68,9 +68,9 @@ struct ip_error {
 	struct address reporter;        /* who sent the error */
 	uint16_t local_port, remote_port;
 	struct seq seq;                 /* SEG.SEQ of the quoted segment: to check against SND.UNA, SND.NXT */
-	int error;                      /* errno > 0, Linux's mapping: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE … */
+	int error;                      /* errno > 0, as Linux has it: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE … */
 	bool hard;                      /* RFC 1122 §4.2.3.9: protocol or port unreachable */
-	uint32_t mtu;                   /* EMSGSIZE: next-hop MTU, 68 or more, by RFC 1191 §7's plateaus if not told; else 0 */
+	uint32_t mtu;                   /* EMSGSIZE: next-hop MTU, 68 or more, by RFC 1191 §7 if not told; else 0 */
 	uint8_t type, code;             /* of the ICMP message */
 };
 
@@ -115,7 +115,7 @@ void ip_unreachable(struct ip *ip, const struct ip_datagram *datagram, uint8_t c
 
 /* Runs what is due: reassembly timeouts, ARP repetition. */
 void ip_timers(struct ip *ip, uint64_t now);
-/* When ip_timers() is next needed; TIME_NEVER: not.  In the past while ip_output() has something. */
+/* When ip_timers() is next needed, after which ip_output() may have something; TIME_NEVER: not. */
 uint64_t ip_deadline(const struct ip *ip);
 
 #endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory and time of the network floor: how the block is divided, what is due when.
+ */
+#include "ip/ip.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "ip/state.h"
+
+#define ALIGN(n) (((size_t)(n) + 63) & ~(size_t)63)
+
+/* The largest packet of our own: a whole ICMP message in one packet, or an ARP frame. */
+static uint32_t out_bytes(const struct eleven_config *config)
+{
+	uint32_t packet = IPV4_HEADER_MIN + replies_message_max(config);
+
+	if (packet > UINT16_MAX)
+		packet = UINT16_MAX;
+	return ETHERNET_HEADER_BYTES + packet;
+}
+
+size_t ip_bytes(const struct eleven_config *config)
+{
+	return ALIGN(sizeof(struct ip)) + ALIGN(neighbours_bytes(config)) + ALIGN(fragments_bytes(config)) +
+	       ALIGN(replies_bytes(config)) + ALIGN(out_bytes(config));
+}
+
+struct ip *ip_init(void *memory, const struct eleven_config *config, struct trace *trace, uint64_t seed, uint64_t now)
+{
+	struct ip *ip = memory;
+	uint8_t *at = memory;
+	struct siphash_key from_seed = { seed, 0x69702d666c6f6f72ull };        /* any constant of our own */
+
+	CHECK(((uintptr_t)memory & 63) == 0);
+	ip->trace = trace;
+	ip->now = now;
+	ip->key.k0 = siphash_words2(&from_seed, seed, 0);
+	ip->key.k1 = siphash_words2(&from_seed, seed, 1);
+	for (uint64_t i = 0; i < IP_IDS; i++)
+		ip->ids[i] = (uint16_t)siphash_words2(&from_seed, seed, 2 + i);
+	at += ALIGN(sizeof(struct ip));
+	neighbours_init(ip, at, config);
+	at += ALIGN(neighbours_bytes(config));
+	fragments_init(ip, at, config);
+	at += ALIGN(fragments_bytes(config));
+	replies_init(ip, at, config);
+	at += ALIGN(replies_bytes(config));
+	ip->out = at;
+	ip->out_bytes = out_bytes(config);
+	return ip;
+}
+
+void ip_clock(struct ip *ip, uint64_t now)
+{
+	if (now > ip->now)
+		ip->now = now;
+}
+
+void ip_rule(struct ip *ip, enum rule rule, const struct address *local, const struct address *remote,
+	     uint8_t interface)
+{
+	struct eleven_trace *record;
+
+	trace_count(ip->trace, rule);
+	if (!trace_wanted(ip->trace, ELEVEN_TRACE_RULE))
+		return;
+	record = trace_record(ip->trace, ELEVEN_TRACE_RULE, ip->now);
+	record->rule = (uint16_t)rule;
+	record->interface = interface;
+	memcpy(record->local.address.bytes, local->bytes, sizeof(local->bytes));
+	memcpy(record->remote.address.bytes, remote->bytes, sizeof(remote->bytes));
+}
+
+void ip_timers(struct ip *ip, uint64_t now)
+{
+	ip_clock(ip, now);
+	neighbours_timers(ip);
+	arp_timers(ip);
+	fragments_timers(ip);
+}
+
+uint64_t ip_deadline(const struct ip *ip)
+{
+	uint64_t deadline = neighbours_deadline(ip), arp = arp_deadline(ip), fragments = fragments_deadline(ip);
+
+	if (arp < deadline)
+		deadline = arp;
+	return fragments < deadline ? fragments : deadline;
+}

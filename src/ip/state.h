@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of the network floor, shared by the files of this folder and by nobody else.
+ *
+ *   input.c      packets in: Ethernet, the checks of IPv4, who gets the payload
+ *   fragment.c   reassembly
+ *   icmp.c       ICMP in, and ICMP messages out until their neighbour is known
+ *   neighbour.c  the cache of link addresses
+ *   arp.c        ARP in, and what is said by ARP
+ *   route.c      interfaces, addresses, ways
+ *   output.c     headers, and packets of our own out
+ *   ip.c         memory and time
+ *
+ * Limits: fragments_max datagrams in fragment_bytes bytes of blocks; neighbours_max neighbours, at
+ * most half of them unresolved; replies_max ICMP messages in as many blocks; and what is named below.
+ */
+#ifndef ELEVEN_IP_STATE_H
+#define ELEVEN_IP_STATE_H
+
+#include "base/pool.h"
+#include "base/siphash.h"
+#include "base/table.h"
+#include "base/time.h"
+#include "ip/block.h"
+#include "ip/ip.h"
+#include "ip/list.h"
+#include "trace/trace.h"
+#include "wire/arp.h"
+#include "wire/ethernet.h"
+#include "wire/icmp.h"
+#include "wire/ipv4.h"
+
+#define IP_TTL_DEFAULT        64u       /* of ICMP messages; the assigned number of RFC 1700 */
+#define IP_ICMP_ERROR_BYTES   576u      /* most that an ICMP error has, IP header included: RFC 1812 §4.3.2.3 */
+#define IP_ICMP_BURST_MAX     50u       /* errors at once after silence, within icmp_rate; Linux's icmp_msgs_burst */
+#define IP_ATOMIC_BYTES       576u      /* what every host takes (RFC 791 §3.1): sent with DF, which needs no ID */
+#define IP_IDS                64u       /* counters of identifications, chosen by keyed hash of the peer */
+#define IP_ARP_REPLIES_MAX    32u       /* ARP replies waiting to be sent; who gets none asks again */
+#define IP_ARP_ANNOUNCES      2u        /* RFC 5227 §1.1 ANNOUNCE_NUM */
+#define IP_ARP_ANNOUNCE_NS    SEC(2)    /* ANNOUNCE_INTERVAL */
+#define IP_ARP_DEFEND_NS      SEC(10)   /* DEFEND_INTERVAL */
+
+/* ---- interfaces */
+
+struct interface {
+	struct eleven_interface given;
+	uint32_t address, mask;         /* IPv4, host order */
+	struct mac mac;
+	uint8_t announces_left;         /* gratuitous ARP requests to send */
+	bool announce_ready;            /* one is due and waits for ip_output() */
+	uint64_t announce_at;           /* when the next is due */
+	uint64_t defend_from;           /* a conflict before this is not answered */
+};
+
+/* ---- neighbours: neighbour.c */
+
+enum neighbour_state {
+	NEIGHBOUR_INCOMPLETE,           /* asked for by broadcast, once a second; no MAC */
+	NEIGHBOUR_REACHABLE,            /* MAC known; past reachable_until it is stale: used, not trusted */
+	NEIGHBOUR_PROBE,                /* was stale and is used: MAC in use, asked for by unicast, once a second */
+	NEIGHBOUR_FAILED,               /* never answered; nothing is asked until `next` */
+};
+
+struct neighbour {
+	uint32_t pool_link;
+	uint32_t hash;                  /* of interface and address, as in the table */
+	struct address address;
+	struct mac mac;                 /* REACHABLE and PROBE */
+	uint8_t interface;
+	uint8_t state;                  /* enum neighbour_state */
+	uint8_t tries;                  /* requests since the state began */
+	bool request_queued;            /* in neighbours.requests */
+	uint32_t held;                  /* latest ICMP message that waits for it, index + 1: RFC 1122 §2.3.2.2 */
+	uint64_t next;                  /* INCOMPLETE, PROBE: next request or the end; FAILED: when to ask again */
+	uint64_t reachable_until;
+	uint64_t changed;               /* when the MAC was last set */
+	struct list_link use, waiting, request;
+};
+
+struct neighbours {
+	struct pool pool;
+	struct table table;
+	struct list unresolved;         /* INCOMPLETE and FAILED, oldest first */
+	struct list resolved;           /* REACHABLE and PROBE, least recently used first */
+	struct list waiting;            /* INCOMPLETE and PROBE by `next`: each waits equally long, so it is a queue */
+	struct list requests;           /* an ARP request is to be sent */
+	uint32_t unresolved_max;
+	uint32_t epoch;
+};
+
+/* ---- fragments: fragment.c */
+
+struct assembly {
+	uint32_t pool_link;
+	uint32_t hash;                  /* of the key, as in the table */
+	struct address source, destination;
+	uint16_t id;
+	uint8_t protocol;               /* these four are the key, RFC 791 §3.2 */
+	uint8_t interface;              /* of the fragment that came first */
+	bool refused;                   /* broken: what is still to come is dropped; holds no blocks */
+	uint8_t ecn_seen;               /* bits 1 << codepoint */
+	uint8_t tos, ttl;               /* of the first fragment */
+	uint8_t header_bytes;           /* of `header`; 0: the first fragment is not here */
+	uint16_t fragments;             /* held */
+	uint32_t total;                 /* payload bytes of the whole; 0: the last fragment is not here */
+	uint32_t held;                  /* payload bytes here; as no two overlap, held == total means all is here */
+	uint32_t first, last;           /* blocks that begin the fragments of lowest and highest offset, index + 1 */
+	uint64_t deadline;
+	struct list_link age, use;
+	uint8_t header[IPV4_HEADER_MAX];/* of the first fragment, for ICMP errors */
+};
+
+struct fragments {
+	struct pool pool;               /* struct assembly */
+	struct table table;
+	struct pool blocks;
+	struct list age;                /* oldest first, so also by deadline */
+	struct list use;                /* longest without a fragment first: thrown out first */
+	uint8_t *whole;                 /* IPV4_HEADER_MAX bytes for the header, then the joined payload */
+	uint32_t whole_bytes;           /* room for payload */
+};
+
+/* ---- ICMP and ARP messages of our own: icmp.c, arp.c, output.c */
+
+struct reply {                          /* an ICMP message to be sent */
+	uint32_t pool_link;
+	uint32_t chain;                 /* the message, without IP header */
+	struct address local, remote;
+	struct ip_route route;
+	uint8_t tos;
+	uint16_t id;                    /* of its fragments */
+	uint32_t bytes, sent;           /* of the message; those sent, if it takes several packets */
+	struct list_link queue;
+};
+
+struct replies {
+	struct pool pool;
+	struct pool blocks;
+	struct list ready;              /* neighbour known: to be sent */
+	uint64_t tokens_ns;             /* bucket of errors: one costs token_ns, tokens_max_ns are saved at most */
+	uint64_t token_ns, tokens_max_ns;       /* 1 s / icmp_rate; a burst */
+	uint64_t filled;                /* when tokens_ns was last brought up to date */
+};
+
+struct arp_reply {
+	struct mac mac;
+	struct address address;
+	uint8_t interface;
+};
+
+struct ip {
+	struct trace *trace;
+	uint64_t now;                   /* the latest seen; never goes back */
+	struct siphash_key key;
+	struct interface interfaces[IP_INTERFACES_MAX];
+	uint32_t interface_count;
+	struct neighbours neighbours;
+	struct fragments fragments;
+	struct replies replies;
+	struct arp_reply arp_replies[IP_ARP_REPLIES_MAX];
+	uint32_t arp_first, arp_count;  /* ring */
+	uint16_t ids[IP_IDS];
+	uint8_t *out;                   /* the packet that ip_output() lends */
+	uint32_t out_bytes;
+};
+
+/* ---- ip.c */
+
+void ip_clock(struct ip *ip, uint64_t now);
+/* Counts a rule, and records it with the two addresses: for what concerns somebody's connection. */
+void ip_rule(struct ip *ip, enum rule rule, const struct address *local, const struct address *remote,
+	     uint8_t interface);
+
+/* ---- route.c */
+
+/* The interface that has this address, or NULL. */
+const struct interface *interface_of(const struct ip *ip, uint32_t address);
+/* A broadcast address, limited or of one of our subnets, in the old form (all zero) too: RFC 1122 §3.3.6. */
+bool route_is_broadcast(const struct ip *ip, uint32_t address);
+/* The host on the link to send to on the way to `remote`. */
+struct address route_next_hop(const struct interface *interface, const struct address *remote);
+
+/* ---- neighbour.c */
+
+size_t neighbours_bytes(const struct eleven_config *config);
+void neighbours_init(struct ip *ip, uint8_t *memory, const struct eleven_config *config);
+/* 0 and the MAC, -EAGAIN, -EHOSTUNREACH; asks if need be.  The entry is left in *entry unless NULL. */
+int neighbour_resolve(struct ip *ip, uint8_t interface, const struct address *address, struct mac *mac,
+		      struct neighbour **entry);
+struct neighbour *neighbour_find(struct ip *ip, uint8_t interface, const struct address *address);
+/* The neighbour says it has this MAC; `asked`: in a reply to us. */
+void neighbour_heard(struct ip *ip, struct neighbour *neighbour, const struct mac *mac, bool asked);
+/* Enters one that asked for us, while there is room: it will be talked to at once. */
+void neighbour_learn(struct ip *ip, uint8_t interface, const struct address *address, const struct mac *mac);
+void neighbours_timers(struct ip *ip);
+uint64_t neighbours_deadline(const struct ip *ip);
+
+/* ---- arp.c */
+
+void arp_input(struct ip *ip, uint8_t interface, const uint8_t *bytes, size_t n);
+/* Writes the next ARP frame into ip->out: its length, 0 for none, and the interface it goes out by. */
+uint32_t arp_output(struct ip *ip, uint8_t *interface);
+void arp_timers(struct ip *ip);
+uint64_t arp_deadline(const struct ip *ip);
+
+/* ---- fragment.c */
+
+size_t fragments_bytes(const struct eleven_config *config);
+void fragments_init(struct ip *ip, uint8_t *memory, const struct eleven_config *config);
+/* Takes a fragment; true when it completed a datagram, which then is filled in. */
+bool fragment_input(struct ip *ip, const struct ipv4 *packet, const uint8_t *header, uint8_t interface,
+		    struct ip_datagram *datagram);
+void fragments_timers(struct ip *ip);
+uint64_t fragments_deadline(const struct ip *ip);
+
+/* ---- icmp.c */
+
+size_t replies_bytes(const struct eleven_config *config);
+void replies_init(struct ip *ip, uint8_t *memory, const struct eleven_config *config);
+/* Most bytes of a message that can wait to be sent. */
+uint32_t replies_message_max(const struct eleven_config *config);
+enum ip_input icmp_input(struct ip *ip, const struct ip_datagram *datagram, struct ip_error *error);
+/* Sends an ICMP error about a datagram whose header and `payload_bytes` of payload are given, if it may be. */
+void icmp_send_error(struct ip *ip, const struct ip_datagram *datagram, uint8_t type, uint8_t code, uint32_t rest);
+/* The message's neighbour is known: it may go; or has failed: it is thrown away. */
+void reply_release(struct ip *ip, uint32_t held);
+void reply_drop(struct ip *ip, uint32_t held);
+
+/* ---- output.c */
+
+struct ip_header_fields {
+	uint8_t protocol, ttl, tos;
+	bool dont_fragment, more_fragments;
+	uint16_t id;
+	uint32_t fragment_offset, payload_bytes;
+};
+
+/* As ip_header(). */
+int ip_header_write(struct ip *ip, const struct ip_route *route, const struct address *local,
+		    const struct address *remote, const struct ip_header_fields *fields, uint8_t *out);
+/* An identification not given out to this peer and protocol for as long as its counter does not wrap. */
+uint16_t ip_identification(struct ip *ip, const struct address *local, const struct address *remote, uint8_t protocol);
+
+#endif
