@@ -157,6 +157,10 @@ static bool first_check_sequence(struct work *w)
 		tcb->last_heard = w->tcp->now;
 		tcb->keepalives = 0;
 		timestamp_note(w);
+		if (crossed) {
+			seg->seq = tcb->rcv.nxt;
+			seg->syn = false;
+		}
 		if (!rst_before_fin(w))
 			segment_trim(tcb, seg);
 		return true;

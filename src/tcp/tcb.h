@@ -71,7 +71,7 @@ enum slot {
 #define NONE UINT32_MAX         /* no index */
 
 struct tcb {
-	struct wheel_entry timer;       /* the nearest deadline of all slots, or one before it */
+	_Alignas(16) struct wheel_entry timer;       /* the nearest deadline of all slots, or one before it */
 	uint8_t kind;                   /* enum kind: KIND_TCB, or of the record this is unfolded from */
 	uint8_t state;                  /* enum tcp_state; assigned in state.c alone */
 	uint8_t previous_state;
@@ -205,7 +205,7 @@ struct tcb {
 
 /* A passive open that waits for its third ACK. */
 struct syn_received {
-	struct wheel_entry timer;
+	_Alignas(16) struct wheel_entry timer;
 	uint8_t kind, interface;
 	uint8_t retries;                /* of the SYN-ACK */
 	uint8_t wscale;                 /* the peer's; rcv_wscale in the upper half */
@@ -224,7 +224,7 @@ _Static_assert(sizeof(struct syn_received) <= 96, "a SYN-RECEIVED record is at m
 
 /* A connection in TIME-WAIT that no program holds; IPv4. */
 struct time_wait {
-	struct wheel_entry timer;
+	_Alignas(16) struct wheel_entry timer;
 	uint8_t kind, interface;
 	bool timestamps : 1, reuse_address : 1, reuse_port : 1, passive : 1;
 	uint8_t generation;

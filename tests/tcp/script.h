@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A scripted peer for one TCP, at the level of segments, in virtual time: in() gives it a
+ * segment, out() expects one, both in packetdrill's notation with relative numbers.
+ */
+#ifndef TEST_TCP_SCRIPT_H
+#define TEST_TCP_SCRIPT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <cmocka.h>
+
+#include "base/time.h"
+#include "tcp/tcb.h"
+#include "tcp/tcp.h"
+#include "wire/print.h"
+#include "wire/scan.h"
+
+#define OUR_PORT   8000
+#define THEIR_PORT 40000
+
+struct script {
+	struct eleven_config config;
+	struct trace trace;
+	struct tcp *tcp;
+	void *memory, *records;
+	uint64_t now;
+	struct address us, them;
+	uint16_t our_port, their_port;
+	struct seq our_iss, their_iss;
+	bool our_iss_known;
+	eleven_handle listener, h;
+	struct segment last;            /* the segment that out() matched */
+	uint8_t last_text[65536];
+};
+
+static inline void script_config(struct script *s, enum eleven_profile profile)
+{
+	memset(s, 0, sizeof(*s));
+#define CONFIG(name, unit, least, most, modern, strict, linux_, source, sentence) \
+	s->config.name = profile == ELEVEN_MODERN ? (uint64_t)(modern) : \
+			 profile == ELEVEN_STRICT ? (uint64_t)(strict) : (uint64_t)(linux_);
+#include "eleven-config.def"
+#undef CONFIG
+	s->config.profile = profile;
+	s->config.seed = 7;
+	s->config.connections_max = 64;
+	s->config.syn_received_max = 64;
+	s->config.time_wait_max = 64;
+	s->config.buffer_bytes = 8u << 20;
+	s->config.reassembly_max = 16;
+	s->config.timestamps = 0;
+	s->config.quick_acks = 0;
+}
+
+static inline void script_begin(struct script *s)
+{
+	s->memory = aligned_alloc(4096, (tcp_bytes(&s->config) + 4095) & ~(size_t)4095);
+	memset(s->memory, 0, tcp_bytes(&s->config));
+	s->records = calloc(1, trace_bytes((uint32_t)s->config.trace_records_max));
+	trace_init(&s->trace, s->records, (uint32_t)s->config.trace_records_max);
+	s->now = SEC(1000);
+	s->tcp = tcp_init(s->memory, &s->config, &s->trace, s->now);
+	tcp_interface_set(s->tcp, 0, 1500, 0);
+	s->us = address_v4(0x0a000001);
+	s->them = address_v4(0x0a000002);
+	s->our_port = OUR_PORT;
+	s->their_port = THEIR_PORT;
+	s->their_iss = seq_of(0x7ffffff0);
+}
+
+static inline void script_end(struct script *s)
+{
+	free(s->memory);
+	free(s->records);
+}
+
+/* ---- segments */
+
+static inline void in_text(struct script *s, const char *line, const void *text)
+{
+	static uint8_t bytes[70000];
+	static const uint8_t zeros[65536];
+	struct segment_scan scan;
+	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes };
+
+	if (!segment_scan(&scan, line, strlen(line), s->their_iss, s->our_iss))
+		fail_msg("'%s': %s expected at %zu", line, scan.fault, scan.end);
+	scan.segment.source_port = s->their_port;
+	scan.segment.destination_port = s->our_port;
+	scan.segment.text = text ? text : zeros;
+	if (!scan.has_window)
+		scan.segment.window = 65535;
+	arrival.length = (uint32_t)segment_emit(bytes, sizeof(bytes), &scan.segment, &s->them, &s->us);
+	assert_true(arrival.length > 0);
+	tcp_segment_arrives(s->tcp, &arrival, s->now);
+}
+
+static inline void in(struct script *s, const char *line)
+{
+	in_text(s, line, NULL);
+}
+
+/* The next segment out, parsed; false: none. */
+static inline bool out_any(struct script *s)
+{
+	const struct tuple *tuple;
+	uint8_t interface;
+	struct tcp_out out;
+
+	while (tcp_output_next(s->tcp, &tuple, &interface, s->now)) {
+		uint32_t at = 0;
+
+		if (!tcp_output(s->tcp, &out, s->now))
+			continue;
+		assert_int_equal(segment_parse(&s->last, out.header, out.header_bytes), TCP_OK);
+		for (unsigned i = 0; i < out.slices; i++) {
+			memcpy(s->last_text + at, out.slice[i].bytes, out.slice[i].length);
+			at += out.slice[i].length;
+		}
+		assert_int_equal(at, out.text_bytes);
+		s->last.text_bytes = at;
+		s->last.text = s->last_text;
+		if (s->last.syn && !s->our_iss_known) {
+			s->our_iss = s->last.seq;
+			s->our_iss_known = true;
+		}
+		return true;
+	}
+	return false;
+}
+
+static inline void out_at(struct script *s, const char *line, const char *file, int at)
+{
+	struct segment_scan scan;
+	char want[200], got[200];
+
+	if (!out_any(s)) {
+		print_error("%s:%d: nothing was sent, expected %s\n", file, at, line);
+		fail();
+	}
+	if (!segment_scan(&scan, line, strlen(line), s->our_iss, s->their_iss))
+		fail_msg("'%s': %s expected at %zu", line, scan.fault, scan.end);
+	if (!scan.has_window)
+		scan.segment.window = s->last.window;
+	if (!scan.has_options || scan.any_options)
+		scan.segment.options = s->last.options;
+	segment_print(want, sizeof(want), &scan.segment, s->our_iss, s->their_iss);
+	segment_print(got, sizeof(got), &s->last, s->our_iss, s->their_iss);
+	if (strcmp(want, got) != 0) {
+		print_error("%s:%d: expected %s\n%s:%d:   sent   %s\n", file, at, want, file, at, got);
+		fail();
+	}
+}
+#define out(s, line) out_at(s, line, __FILE__, __LINE__)
+
+static inline void quiet_at(struct script *s, const char *file, int at)
+{
+	char got[200];
+
+	if (out_any(s)) {
+		segment_print(got, sizeof(got), &s->last, s->our_iss, s->their_iss);
+		print_error("%s:%d: expected silence, sent %s\n", file, at, got);
+		fail();
+	}
+}
+#define quiet(s) quiet_at(s, __FILE__, __LINE__)
+
+/* ---- time */
+
+/* Every timeout in its moment; output stays for out(). */
+static inline void pass(struct script *s, uint64_t ns)
+{
+	uint64_t end = s->now + ns;
+
+	while (tcp_deadline(s->tcp) <= end) {
+		if (tcp_deadline(s->tcp) > s->now)
+			s->now = tcp_deadline(s->tcp);
+		tcp_timers(s->tcp, s->now);
+	}
+	s->now = end;
+	tcp_timers(s->tcp, s->now);
+}
+
+/* ---- looking */
+
+/* The state of the connection with the peer's address, held or not; CLOSED when there is none. */
+static inline enum eleven_state state_now(struct script *s)
+{
+	struct eleven_status status;
+	uint64_t cursor = 0;
+
+	while (tcp_status_next(s->tcp, &cursor, &status))
+		if (status.remote.port == s->their_port && status.local.port == s->our_port)
+			return status.state;
+	return ELEVEN_CLOSED;
+}
+
+static const char *const state_names[ELEVEN_STATES] = {
+	"CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
+	"CLOSING", "LAST-ACK", "TIME-WAIT",
+};
+
+static inline void state_at(struct script *s, enum eleven_state state, const char *file, int at)
+{
+	if (state_now(s) != state) {
+		print_error("%s:%d: state %s, expected %s\n", file, at, state_names[state_now(s)], state_names[state]);
+		fail();
+	}
+}
+#define state_is(s, state) state_at(s, state, __FILE__, __LINE__)
+
+static inline uint64_t taken(const struct script *s, enum rule rule)
+{
+	return s->trace.counts[rule];
+}
+
+/* All signals of the connection since the last call. */
+static inline uint32_t signals_of(struct script *s, eleven_handle h)
+{
+	struct eleven_signal signal;
+	uint32_t all = 0;
+
+	while (tcp_signal(s->tcp, &signal))
+		if (signal.connection == h)
+			all |= signal.signals;
+	return all;
+}
+
+/* ---- getting there: each leaves the connection in the state it is named for, with nothing to send */
+
+static inline void to_listen(struct script *s)
+{
+	struct address any = address_v4(0);
+
+	assert_int_equal(tcp_open(s->tcp, &s->listener, s->now), 0);
+	assert_int_equal(tcp_bind(s->tcp, s->listener, &any, s->our_port, 0, s->now), 0);
+	assert_int_equal(tcp_listen(s->tcp, s->listener, 5, s->now), 0);
+}
+
+static inline void to_syn_received(struct script *s)
+{
+	to_listen(s);
+	in(s, "S 0:0(0) win 65535 <mss 1460>");
+	out(s, "S. 0:0(0) ack 1 <...>");
+	state_is(s, ELEVEN_SYN_RECEIVED);
+}
+
+static inline void to_established(struct script *s)
+{
+	to_syn_received(s);
+	in(s, ". 1:1(0) ack 1 win 65535");
+	state_is(s, ELEVEN_ESTABLISHED);
+	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
+	quiet(s);
+}
+
+static inline void to_syn_sent(struct script *s)
+{
+	assert_int_equal(tcp_open(s->tcp, &s->h, s->now), 0);
+	assert_int_equal(tcp_bind(s->tcp, s->h, &s->us, s->our_port, 0, s->now), 0);
+	assert_int_equal(tcp_connect(s->tcp, s->h, &s->us, 0, &s->them, s->their_port, s->now), 0);
+	out(s, "S 0:0(0) <...>");
+	state_is(s, ELEVEN_SYN_SENT);
+}
+
+static inline void to_fin_wait_1(struct script *s)
+{
+	to_established(s);
+	assert_int_equal(tcp_shutdown(s->tcp, s->h, s->now), 0);
+	out(s, "F. 1:1(0) ack 1");
+	state_is(s, ELEVEN_FIN_WAIT_1);
+}
+
+static inline void to_fin_wait_2(struct script *s)
+{
+	to_fin_wait_1(s);
+	in(s, ". 1:1(0) ack 2 win 65535");
+	state_is(s, ELEVEN_FIN_WAIT_2);
+	quiet(s);
+}
+
+static inline void to_close_wait(struct script *s)
+{
+	to_established(s);
+	in(s, "F. 1:1(0) ack 1 win 65535");
+	out(s, ". 1:1(0) ack 2");
+	state_is(s, ELEVEN_CLOSE_WAIT);
+}
+
+static inline void to_last_ack(struct script *s)
+{
+	to_close_wait(s);
+	assert_int_equal(tcp_shutdown(s->tcp, s->h, s->now), 0);
+	out(s, "F. 1:1(0) ack 2");
+	state_is(s, ELEVEN_LAST_ACK);
+}
+
+static inline void to_closing(struct script *s)
+{
+	to_fin_wait_1(s);
+	in(s, "F. 1:1(0) ack 1 win 65535");
+	out(s, ". 2:2(0) ack 2");
+	state_is(s, ELEVEN_CLOSING);
+}
+
+static inline void to_time_wait(struct script *s)
+{
+	to_fin_wait_2(s);
+	in(s, "F. 1:1(0) ack 2 win 65535");
+	out(s, ". 2:2(0) ack 2");
+	state_is(s, ELEVEN_TIME_WAIT);
+}
+
+#endif
