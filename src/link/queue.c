@@ -23,28 +23,28 @@ static uint32_t record_size(uint32_t length)
 	return RECORD_BYTES + ((length + 15u) & ~15u);
 }
 
-static struct record *record_at(const struct queue *queue, uint32_t at)
+static struct record *record_at(const struct packet_queue *queue, uint32_t at)
 {
 	return (struct record *)(void *)(queue->bytes + at);
 }
 
-bool queue_init(struct queue *queue, uint32_t bytes)
+bool packet_queue_init(struct packet_queue *queue, uint32_t bytes)
 {
 	uint32_t least = 2 * record_size(PACKET_BYTES_MAX);
 
-	*queue = (struct queue){ .size = (bytes > least ? bytes : least) & ~15u };
+	*queue = (struct packet_queue){ .size = (bytes > least ? bytes : least) & ~15u };
 	queue->bytes = aligned_alloc(64, (queue->size + 63u) & ~63u);
 	return queue->bytes != NULL;
 }
 
-void queue_free(struct queue *queue)
+void packet_queue_free(struct packet_queue *queue)
 {
 	free(queue->bytes);
 	queue->bytes = NULL;
 }
 
 /* Where a record of `size` goes: at the tail, at 0 behind a gap, or nowhere (UINT32_MAX). */
-static uint32_t place_find(const struct queue *queue, uint32_t size)
+static uint32_t place_find(const struct packet_queue *queue, uint32_t size)
 {
 	if (queue->used == queue->size)
 		return UINT32_MAX;
@@ -55,7 +55,7 @@ static uint32_t place_find(const struct queue *queue, uint32_t size)
 	return queue->head >= size ? 0 : UINT32_MAX;
 }
 
-uint8_t *queue_reserve(struct queue *queue, uint32_t length)
+uint8_t *packet_queue_reserve(struct packet_queue *queue, uint32_t length)
 {
 	uint32_t place = length && length <= PACKET_BYTES_MAX ? place_find(queue, record_size(length)) : UINT32_MAX;
 
@@ -64,7 +64,7 @@ uint8_t *queue_reserve(struct queue *queue, uint32_t length)
 	return queue->bytes + place + RECORD_BYTES;
 }
 
-void queue_commit(struct queue *queue, uint32_t length, uint8_t flags, uint16_t segment_bytes)
+void packet_queue_commit(struct packet_queue *queue, uint32_t length, uint8_t flags, uint16_t segment_bytes)
 {
 	uint32_t size = record_size(length), place = place_find(queue, size);
 
@@ -78,7 +78,7 @@ void queue_commit(struct queue *queue, uint32_t length, uint8_t flags, uint16_t 
 	queue->packets++;
 }
 
-unsigned queue_room(const struct queue *queue)
+unsigned packet_queue_room(const struct packet_queue *queue)
 {
 	uint32_t size = record_size(PACKET_BYTES_MAX);
 
@@ -89,7 +89,7 @@ unsigned queue_room(const struct queue *queue)
 	return (queue->size - queue->tail) / size + queue->head / size;
 }
 
-unsigned queue_take(struct queue *queue, struct eleven_packet *packets, unsigned count)
+unsigned packet_queue_take(struct packet_queue *queue, struct eleven_packet *packets, unsigned count)
 {
 	unsigned n = 0;
 
@@ -113,7 +113,7 @@ unsigned queue_take(struct queue *queue, struct eleven_packet *packets, unsigned
 	return n;
 }
 
-void queue_release(struct queue *queue)
+void packet_queue_release(struct packet_queue *queue)
 {
 	if (queue->packets == 0) {
 		queue->head = queue->taken = queue->tail = queue->used = 0;

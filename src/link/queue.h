@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A bounded queue of whole packets in one ring of bytes: the copy that a virtual wire makes.
- * Each packet lies in one piece.  What queue_take() gave stays until queue_release().
+ * Each packet lies in one piece.  What packet_queue_take() gave stays until packet_queue_release().
  */
 #ifndef ELEVEN_LINK_QUEUE_H
 #define ELEVEN_LINK_QUEUE_H
@@ -11,7 +11,7 @@
 
 #include "eleven.h"
 
-struct queue {
+struct packet_queue {
 	uint8_t *bytes;
 	uint32_t size;                  /* of the ring */
 	uint32_t head;                  /* oldest packet not released */
@@ -22,18 +22,18 @@ struct queue {
 };
 
 /* `bytes` of ring, at least two of the longest packets. */
-bool queue_init(struct queue *queue, uint32_t bytes);
-void queue_free(struct queue *queue);
+bool packet_queue_init(struct packet_queue *queue, uint32_t bytes);
+void packet_queue_free(struct packet_queue *queue);
 
 /* Room for a packet of `length`, to be filled and then committed; NULL: full. */
-uint8_t *queue_reserve(struct queue *queue, uint32_t length);
-void queue_commit(struct queue *queue, uint32_t length, uint8_t flags, uint16_t segment_bytes);
+uint8_t *packet_queue_reserve(struct packet_queue *queue, uint32_t length);
+void packet_queue_commit(struct packet_queue *queue, uint32_t length, uint8_t flags, uint16_t segment_bytes);
 
 /* How many of the longest packets would fit for certain. */
-unsigned queue_room(const struct queue *queue);
+unsigned packet_queue_room(const struct packet_queue *queue);
 
-unsigned queue_take(struct queue *queue, struct eleven_packet *packets, unsigned count);
+unsigned packet_queue_take(struct packet_queue *queue, struct eleven_packet *packets, unsigned count);
 /* All that was taken. */
-void queue_release(struct queue *queue);
+void packet_queue_release(struct packet_queue *queue);
 
 #endif

@@ -16,7 +16,7 @@ struct port {
 	struct eleven_address address;
 	uint8_t mac[6];
 	bool lent;                      /* packets were taken and not released */
-	struct queue queue;             /* of packets towards the port's stack */
+	struct packet_queue queue;             /* of packets towards the port's stack */
 };
 
 struct wire {
@@ -45,12 +45,12 @@ static bool port_wants(const struct port *port, const struct eleven_out *packet)
 
 static bool port_put(struct port *port, const struct eleven_out *packet)
 {
-	uint8_t *room = queue_reserve(&port->queue, packet->length);
+	uint8_t *room = packet_queue_reserve(&port->queue, packet->length);
 
 	if (!room)
 		return false;
 	packet_gather(room, packet);
-	queue_commit(&port->queue, packet->length,
+	packet_queue_commit(&port->queue, packet->length,
 		     packet->flags & ELEVEN_PACKET_CHECKSUM_PARTIAL ? ELEVEN_PACKET_CHECKSUM_OK : 0,
 		     packet->segment_bytes);
 	if (port->queue.packets == 1)
@@ -85,8 +85,8 @@ static unsigned port_receive(struct link *link, struct eleven_packet *packets, u
 
 	(void)now;
 	if (port->lent)
-		queue_release(&port->queue);
-	n = queue_take(&port->queue, packets, count);
+		packet_queue_release(&port->queue);
+	n = packet_queue_take(&port->queue, packets, count);
 	port->lent = n > 0;
 	link->counts.in += n;
 	return n;
@@ -99,7 +99,7 @@ static unsigned port_room(struct link *link)
 
 	for (unsigned p = 0; port->wire && p < port->wire->count; p++) {
 		struct port *to = port->wire->ports[p];
-		unsigned free = to == port ? room : queue_room(&to->queue);
+		unsigned free = to == port ? room : packet_queue_room(&to->queue);
 
 		room = free < room ? free : room;
 	}
@@ -119,7 +119,7 @@ static void port_destroy(struct link *link)
 	for (unsigned p = 0; wire && p < wire->count; p++)
 		if (wire->ports[p] == port)
 			wire->ports[p--] = wire->ports[--wire->count];
-	queue_free(&port->queue);
+	packet_queue_free(&port->queue);
 	free(port);
 }
 
@@ -164,7 +164,7 @@ struct link *wire_port(struct wire *wire, const struct eleven_interface *interfa
 		}
 	}
 	port = calloc(1, sizeof(*port));
-	if (!port || !queue_init(&port->queue, WIRE_QUEUE_BYTES)) {
+	if (!port || !packet_queue_init(&port->queue, WIRE_QUEUE_BYTES)) {
 		free(port);
 		errno = ENOMEM;
 		return NULL;

@@ -12,27 +12,27 @@ static void test_queue_gives_back_what_was_put_in(void **state)
 {
 	struct eleven_packet packets[64];
 	struct random random;
-	struct queue queue;
+	struct packet_queue queue;
 	uint32_t put = 0, got = 0;
 
 	(void)state;
 	random_seed(&random, 5);
-	assert_true(queue_init(&queue, 1));
+	assert_true(packet_queue_init(&queue, 1));
 	while (got < 20000) {
 		uint32_t length = 1 + (uint32_t)random_below(&random, random_below(&random, 4) ? 2000 : 65535);
-		unsigned room = queue_room(&queue), n;
-		uint8_t *at = queue_reserve(&queue, length);
+		unsigned room = packet_queue_room(&queue), n;
+		uint8_t *at = packet_queue_reserve(&queue, length);
 
 		assert_true(at || room == 0);
 		if (at) {
 			memset(at, (int)(put & 0xff), length);
 			store_be32(at, put);
-			queue_commit(&queue, length < 4 ? 4 : length, (uint8_t)(put & 1), (uint16_t)put);
+			packet_queue_commit(&queue, length < 4 ? 4 : length, (uint8_t)(put & 1), (uint16_t)put);
 			put++;
 		}
 		if (at && random_below(&random, 3))
 			continue;
-		n = queue_take(&queue, packets, (unsigned)random_below(&random, 64));
+		n = packet_queue_take(&queue, packets, (unsigned)random_below(&random, 64));
 		for (unsigned i = 0; i < n; i++, got++) {
 			assert_int_equal(load_be32(packets[i].bytes), got);
 			assert_int_equal(packets[i].flags, got & 1);
@@ -41,9 +41,9 @@ static void test_queue_gives_back_what_was_put_in(void **state)
 				assert_int_equal(packets[i].bytes[b], got & 0xff);
 		}
 		if (random_below(&random, 2))
-			queue_release(&queue);
+			packet_queue_release(&queue);
 	}
-	queue_free(&queue);
+	packet_queue_free(&queue);
 }
 
 static void woken(void *context)
