@@ -7,18 +7,15 @@
  * answered but a malformed option.  What is for somebody else is dropped in silence: a host does
  * not forward.  What is for everybody (broadcast, multicast) is dropped too: nothing here serves it.
  *
- * IP options are bounded and stepped over.  A source route that ends here is tolerated, and not used for
- * the answer (Deviation: MUST-53; RFC 7126 §4.3); one that goes on would have to be forwarded.
+ * IP options are bounded and stepped over; a packet with a source route is dropped, whether it ends
+ * here or not (Deviation: MUST-53; RFC 7126 §4.3).
  */
 #include <string.h>
 
 #include "ip/state.h"
 #include "wire/checksum.h"
 
-#define OPTION_END           0
 #define OPTION_NOP           1
-#define OPTION_LOOSE_ROUTE   131
-#define OPTION_STRICT_ROUTE  137
 #define LENGTH_MOST          1500       /* an Ethernet type field up to this is a length: IEEE 802.3 */
 #define SNAP_BYTES           8
 #define UDP_HEADER_BYTES     8u
@@ -77,23 +74,6 @@ static enum rule destination_rule(const struct ip *ip, const struct address *des
 	if (value >> 24 == 127)
 		return RULE_IP_LOOPBACK_FROM_WIRE;
 	return value >> 28 == 0xe || route_is_broadcast(ip, value) ? RULE_IP_GROUP : RULE_IP_NOT_OURS;
-}
-
-/* A source route with hops still to go; the options' lengths are good. */
-static bool source_route_pending(const struct ipv4 *packet)
-{
-	const uint8_t *at = packet->options, *end = at + packet->options_bytes;
-
-	while (at < end && *at != OPTION_END) {
-		if (*at == OPTION_NOP) {
-			at++;
-			continue;
-		}
-		if ((*at == OPTION_LOOSE_ROUTE || *at == OPTION_STRICT_ROUTE) && (at[1] < 3 || at[2] <= at[1]))
-			return true;
-		at += at[1];
-	}
-	return false;
 }
 
 /* Where the option of impossible length begins, from the start of the header: RFC 792's pointer. */
@@ -192,9 +172,7 @@ static enum rule packet_rule(const struct ip *ip, const struct ipv4 *parsed, enu
 	}
 	if (address != RULE_NONE)
 		return address;
-	if (fault == IPV4_OK && parsed->source_route && source_route_pending(parsed))
-		return RULE_IP_SOURCE_ROUTE;
-	return rule;
+	return fault == IPV4_OK && parsed->source_route ? RULE_IP_SOURCE_ROUTE : rule;
 }
 
 static enum ip_input ipv4_input(struct ip *ip, const struct eleven_packet *packet, const uint8_t *bytes,

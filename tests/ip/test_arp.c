@@ -4,6 +4,7 @@
 
 static const struct mac no_mac;
 
+/* 5227-§2.3-R1 */
 static void test_5227_2_3_R1_two_announcements(void **state)
 {
 	struct ethernet frame;
@@ -29,6 +30,7 @@ static void test_5227_2_3_R1_two_announcements(void **state)
 	host_free(&host);
 }
 
+/* 826-§--R1, 5227-§2.5-R1 */
 static void test_826_R1_5227_2_5_R1_request_is_answered_and_learned(void **state)
 {
 	struct ethernet frame;
@@ -53,6 +55,7 @@ static void test_826_R1_5227_2_5_R1_request_is_answered_and_learned(void **state
 	host_free(&host);
 }
 
+/* 826-§--R1 */
 static void test_826_R1_request_for_another_is_neither_answered_nor_learned(void **state)
 {
 	struct mac mac;
@@ -70,6 +73,7 @@ static void test_826_R1_request_for_another_is_neither_answered_nor_learned(void
 	host_free(&host);
 }
 
+/* 826-§--R2 */
 static void test_826_R2_V100_unsupported_and_cut_off(void **state)
 {
 	static const struct {
@@ -121,7 +125,7 @@ static void test_V101_senders_that_cannot_be(void **state)
 	host_free(&host);
 }
 
-/* RFC 5227 §2.4 (c): kept, announced at most once in ten seconds; the claimant is not believed. */
+/* RFC 5227 §2.4 (c): kept, announced at most once in ten seconds; the claimant is not believed.  5227-§2.4-R1. */
 static void test_5227_2_4_R1_conflict(void **state)
 {
 	struct ethernet frame;
@@ -177,6 +181,7 @@ static void test_replies_waiting_are_bounded(void **state)
 	host_free(&host);
 }
 
+/* 1122-§2.3.3-R1 */
 static void test_ethernet_frames(void **state)
 {
 	static const uint8_t snap[] = { 0xaa, 0xaa, 3, 0, 0, 0, 8, 0 };
@@ -210,6 +215,7 @@ static void test_ethernet_frames(void **state)
 	host_free(&host);
 }
 
+/* 894-§--R1 */
 static void test_894_R1_padding_of_the_frame_is_no_payload(void **state)
 {
 	uint8_t packet[64] = { 0 }, frame[128];
@@ -225,6 +231,7 @@ static void test_894_R1_padding_of_the_frame_is_no_payload(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.3.6-R2, 1122-§2.4-R1, MUST-57 */
 static void test_1122_3_3_6_R2_2_4_R1_MUST_57_unicast_in_a_broadcast_frame(void **state)
 {
 	static const struct mac group = { { 1, 0, 0x5e, 0, 0, 1 } };

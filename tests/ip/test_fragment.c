@@ -44,6 +44,7 @@ static void setup(struct host *host)
 	host_make_tun(host);
 }
 
+/* 1122-§3.2.1.4-R1 */
 static void test_1122_3_2_1_4_R1_two_fragments_in_both_orders(void **state)
 {
 	struct host host;
@@ -63,6 +64,7 @@ static void test_1122_3_2_1_4_R1_two_fragments_in_both_orders(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.3.2-R1 */
 static void test_1122_3_3_2_R1_sizes_up_to_the_largest(void **state)
 {
 	static const uint32_t sizes[] = { 556, 1480, 8980, WHOLE };
@@ -142,7 +144,10 @@ static enum rule pair_expected(struct piece a, struct piece b)
 	return RULE_NONE;
 }
 
-/* Teardrop, bonk, nestea and all their relatives: every pair of fragments within four units of 8 bytes. */
+/*
+ * Teardrop, bonk, nestea and all their relatives: every pair of fragments within four units of 8 bytes.
+ * 791-§3.2-R1
+ */
 static void test_V83_V87_791_3_2_R1_5722_every_pair_of_fragments(void **state)
 {
 	struct host host;
@@ -281,7 +286,7 @@ static void test_V86_too_many_fragments(void **state)
 	host_free(&host);
 }
 
-/* First fragment here: the sender is told, RFC 1122 §3.3.2; else it is not. */
+/* First fragment here: the sender is told, RFC 1122 §3.3.2; else it is not.  1122-§3.3.2-R2. */
 static void test_1122_3_3_2_R2_timeout(void **state)
 {
 	struct ipv4 packet, quoted;
@@ -379,6 +384,7 @@ static void test_V85_bytes_held_are_bounded(void **state)
 	host_free(&host);
 }
 
+/* 3168-§5.3-R1 */
 static void test_3168_5_3_R1_congestion_marks_survive(void **state)
 {
 	struct host host;

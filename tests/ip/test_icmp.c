@@ -34,6 +34,7 @@ static void echo_check(struct host *host, size_t n)
 	assert_false(host_output(host));
 }
 
+/* 1122-§3.2.2.6-R1, 6864-§4.3-R2 */
 static void test_1122_3_2_2_6_R1_echo_of_every_size(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 2, 55, 56, 57, 239, 240, 241, 1471, 1472, 1473, 9001, 65507 };
@@ -72,6 +73,7 @@ static void test_1122_3_2_2_6_R1_echo_in_fragments(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.3.4.2-R1 */
 static void test_1122_3_3_4_2_R1_answer_comes_from_the_address_asked(void **state)
 {
 	struct eleven_interface interface = tun_interface();
@@ -103,6 +105,7 @@ static void test_V81_broadcast_echo_is_not_answered(void **state)
 	host_free(&host);
 }
 
+/* 792-§--R1 */
 static void test_792_R1_checksum_and_length(void **state)
 {
 	uint8_t message[32], packet[64];
@@ -173,6 +176,7 @@ static size_t udp_make(uint8_t *packet, uint32_t destination, uint16_t length, b
 	return packet_make(packet, PEER, destination, 17, udp, sizeof(udp), NULL);
 }
 
+/* 1122-§3.2.2.1-R1, 1122-§3.3.8-R1 */
 static void test_1122_3_2_2_1_R1_udp_port_unreachable(void **state)
 {
 	uint8_t packet[64];
@@ -197,6 +201,7 @@ static void test_1122_3_2_2_1_R1_udp_port_unreachable(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.2.2.5-R1 */
 static void test_1122_3_2_2_5_R1_parameter_problem_points_at_the_option(void **state)
 {
 	static const uint8_t options[8] = { 1, 7, 4, 0, 1, 131, 1, 0 };
@@ -218,7 +223,10 @@ static void test_1122_3_2_2_5_R1_parameter_problem_points_at_the_option(void **s
 	host_free(&host);
 }
 
-/* About ICMP errors, to groups, about later fragments, from nobody, to ourselves: never. */
+/*
+ * About ICMP errors, to groups, about later fragments, from nobody, to ourselves: never.
+ * 1122-§3.2.2-R3, 6633-§3-R1
+ */
 static void test_1122_3_2_2_R3_6633_3_R1_no_error_about_these(void **state)
 {
 	static const uint8_t bad_option[4] = { 7, 1, 0, 0 };
@@ -311,7 +319,10 @@ static void test_V61_queue_of_messages_is_bounded(void **state)
 	host_free(&host);
 }
 
-/* Not the same again for 65536 packets to one peer, and no counter that another peer sees. */
+/*
+ * Not the same again for 65536 packets to one peer, and no counter that another peer sees.
+ * 6864-§4.3-R1, 6864-§4.1-R2
+ */
 static void test_6864_4_3_R1_V30_identification(void **state)
 {
 	static bool seen[65536];

@@ -27,6 +27,7 @@ static enum ip_input error_input(struct host *host, uint8_t type, uint8_t code, 
 	return message_input(host, ROUTER, OURS, type, code, rest, quote, quoted);
 }
 
+/* 6633-§3-R2, 5927-§6.2-R1, 6918-§3-R1, 1122-§3.2.2-R1, MUST-55 */
 static void test_6633_3_R2_MUST_55_V78_6918_3_R1_ignored_types(void **state)
 {
 	uint8_t quote[600];
@@ -48,6 +49,7 @@ static void test_6633_3_R2_MUST_55_V78_6918_3_R1_ignored_types(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.2.2-R2 */
 static void test_MUST_54_1122_3_2_2_R2_error_names_the_connection(void **state)
 {
 	struct host host;
@@ -67,6 +69,7 @@ static void test_MUST_54_1122_3_2_2_R2_error_names_the_connection(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.2.2.1-R2 */
 static void test_MUST_56_SHLD_26_1122_3_2_2_1_R2_every_code(void **state)
 {
 	static const int errors[] = { ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED, EMSGSIZE, EOPNOTSUPP,
@@ -89,6 +92,7 @@ static void test_MUST_56_SHLD_26_1122_3_2_2_1_R2_every_code(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.2.2.4-R1, 1122-§3.2.2.5-R1 */
 static void test_1122_3_2_2_4_R1_and_3_2_2_5_R1_time_exceeded_and_parameter_problem(void **state)
 {
 	struct host host;
@@ -118,6 +122,7 @@ static enum ip_input too_big(struct host *host, uint16_t mtu, uint16_t quoted_to
 	return message_input(host, ROUTER, OURS, ICMP_UNREACHABLE, ICMP_UNREACHABLE_FRAGMENTATION, mtu, quote, 28);
 }
 
+/* The floor of 68; that TCP never enlarges is TCP's.  1191-§3-R2. */
 static void test_1191_3_R1_R2_V77_mtu_told(void **state)
 {
 	struct host host;
@@ -139,6 +144,7 @@ static void test_1191_3_R1_R2_V77_mtu_told(void **state)
 	host_free(&host);
 }
 
+/* 1191-§3-R3 */
 static void test_1191_3_R3_mtu_not_told_next_plateau(void **state)
 {
 	static const uint16_t sizes[][2] = { { 1500, 1492 }, { 1492, 1006 }, { 1006, 508 }, { 508, 296 }, { 296, 68 },
@@ -228,7 +234,7 @@ static void test_5927_quote_of_somebody_elses_packet(void **state)
 	host_free(&host);
 }
 
-/* RFC 4884: a length of 128 bytes ends the quote, whatever extension follows. */
+/* RFC 4884: a length of 128 bytes ends the quote, whatever extension follows.  4884-§--R1. */
 static void test_4884_R1_extension_is_no_quote(void **state)
 {
 	static const uint8_t options[40] = { 1 };

@@ -2,6 +2,7 @@
 /* The neighbour cache: ageing, poisoning, floods, and what waits for a neighbour. */
 #include "ip/neighbourhood.h"
 
+/* 1122-§2.3.2.1-R2, 1122-§2.4-R2 */
 static void test_1122_2_3_2_1_R2_at_most_one_request_a_second(void **state)
 {
 	struct mac mac;
@@ -37,7 +38,10 @@ static void test_1122_2_3_2_1_R2_at_most_one_request_a_second(void **state)
 	host_free(&host);
 }
 
-/* Confirmed for 30 s; then used and asked by unicast; silent for 3 s: asked of all and not used. */
+/*
+ * Confirmed for 30 s; then used and asked by unicast; silent for 3 s: asked of all and not used.
+ * 1122-§2.3.2.1-R1
+ */
 static void test_1122_2_3_2_1_R1_stale_entries_die(void **state)
 {
 	struct mac mac;
@@ -214,7 +218,7 @@ static void echo_in(struct host *host, uint32_t from, uint16_t number)
 	host_input(host, frame, frame_make(frame, &our_mac, &peer_mac, ETHERNET_TYPE_IPV4, packet, n));
 }
 
-/* The latest message waits for its neighbour, and goes when it is known. */
+/* The latest message waits for its neighbour, and goes when it is known.  1122-§2.3.2.2-R1. */
 static void test_1122_2_3_2_2_R1_echo_reply_waits_for_its_neighbour(void **state)
 {
 	struct ipv4 packet;

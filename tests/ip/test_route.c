@@ -35,6 +35,7 @@ static int add(struct host *host, uint32_t address, uint8_t prefix, uint32_t gat
 	return ip_interface_add(host->ip, &interface);
 }
 
+/* 1122-§3.3.1.6-R1 */
 static void test_1122_3_3_1_6_R1_interfaces_are_checked(void **state)
 {
 	struct eleven_interface interface;
@@ -79,6 +80,7 @@ static void test_1122_3_3_1_6_R1_interfaces_are_checked(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.3.1.1-R1 */
 static void test_1122_3_3_1_1_R1_no_interface_no_way(void **state)
 {
 	struct ip_route route;
@@ -95,6 +97,7 @@ static void test_1122_3_3_1_1_R1_no_interface_no_way(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.2.1.3-R3 */
 static void test_1122_3_2_1_3_R3_loopback_stays_inside(void **state)
 {
 	struct ip_route route;
@@ -130,6 +133,7 @@ static void test_MUST_46_remotes_that_cannot_be(void **state)
 	host_free(&host);
 }
 
+/* 1122-§3.3.1.1-R1, 1122-§3.3.4.2-R2 */
 static void test_1122_3_3_1_1_R1_3_3_4_2_R2_longest_prefix_then_gateway(void **state)
 {
 	struct host host;
@@ -150,6 +154,7 @@ static void test_1122_3_3_1_1_R1_3_3_4_2_R2_longest_prefix_then_gateway(void **s
 	host_free(&host);
 }
 
+/* 1122-§3.2.1.6-R1, 1122-§3.2.1.7-R2 */
 static void test_1122_3_2_1_6_R1_3_2_1_7_R2_header(void **state)
 {
 	struct address remote = address_v4(AFAR), local = address_v4(OURS);
@@ -176,6 +181,7 @@ static void test_1122_3_2_1_6_R1_3_2_1_7_R2_header(void **state)
 	host_free(&host);
 }
 
+/* 6864-§4.3-R1 */
 static void test_6864_4_3_R1_id_when_it_may_be_fragmented(void **state)
 {
 	static bool seen[65536];
