@@ -15,6 +15,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "stack/stack.h"
+#include "wire/checksum.h"
+#include "wire/ipv4.h"
 
 #define CHECKSUM_OFFSET 16u     /* in the TCP header */
 #define SEQ_OFFSET 4u
@@ -66,7 +68,7 @@ static enum way way_find(struct eleven *stack, const struct tuple *tuple, struct
 static void segment_lose(struct eleven *stack, const struct tuple *tuple, int error, uint64_t now)
 {
 	struct tcp_error about = { .tuple = *tuple, .error = -error };
-	struct tcp_out segment = { .partial_checksum = true };
+	struct tcp_out segment;
 
 	if (!tcp_output(stack->tcp, &segment, now))
 		return;
@@ -75,10 +77,29 @@ static void segment_lose(struct eleven *stack, const struct tuple *tuple, int er
 	tcp_error_arrives(stack->tcp, &about, now);
 }
 
+/*
+ * Puts TCP's checksum (MUST-2) into the header; `partial`: the sum of the pseudo-header alone, not inverted, from
+ * which the link goes on.
+ */
+static void checksum_fill(const struct tuple *tuple, struct tcp_out *segment, bool partial)
+{
+	uint32_t sum = checksum_pseudo(&tuple->local, &tuple->remote, IPV4_PROTOCOL_TCP,
+				       segment->header_bytes + segment->text_bytes);
+
+	if (partial) {
+		store_be16(segment->header + CHECKSUM_OFFSET, (uint16_t)sum);
+		return;
+	}
+	sum = checksum_add(sum, segment->header, segment->header_bytes);
+	for (unsigned i = 0; i < segment->slices; i++)
+		sum = checksum_add(sum, segment->slice[i].bytes, segment->slice[i].length);
+	store_be16(segment->header + CHECKSUM_OFFSET, checksum_finish(sum));
+}
+
 /* A segment for this stack itself: one copy, no checksum. */
 static bool segment_loop(struct eleven *stack, const struct ip_route *route, const struct tuple *tuple, uint64_t now)
 {
-	struct tcp_out segment = { .partial_checksum = true };
+	struct tcp_out segment;
 	uint8_t header[IP_HEADER_BYTES_MAX], *at;
 	int header_bytes;
 
@@ -104,17 +125,20 @@ static bool segment_compose(struct eleven *stack, const struct ip_route *route, 
 			    uint8_t *header, struct eleven_out *out, uint64_t now)
 {
 	const struct eleven_interface *interface = ip_interface(stack->ip, route->interface);
-	struct tcp_out segment = { .partial_checksum = interface->checksum_offload };
+	bool partial;
+	struct tcp_out segment;
 	int header_bytes;
 
 	if (!tcp_output(stack->tcp, &segment, now))
 		return false;
 	header_bytes = header_write(stack, route, tuple, &segment, header, now);
 	CHECK(header_bytes >= 0);
+	partial = interface->checksum_offload || segment.segment_bytes > 0;
+	checksum_fill(tuple, &segment, partial);
 	memcpy(header + header_bytes, segment.header, segment.header_bytes);
 	memset(out, 0, sizeof(*out));
 	out->interface = route->interface;
-	out->flags = segment.partial_checksum ? ELEVEN_PACKET_CHECKSUM_PARTIAL : 0;
+	out->flags = partial ? ELEVEN_PACKET_CHECKSUM_PARTIAL : 0;
 	out->slices = (uint8_t)(1 + segment.slices);
 	out->network_offset = interface->kind == ELEVEN_LINK_ETHERNET ? 14 : 0;
 	out->checksum_start = (uint16_t)header_bytes;

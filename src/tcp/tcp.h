@@ -55,8 +55,7 @@ struct tcp_out {
 	const struct tuple *tuple;      /* lent until the next call */
 	uint8_t interface, ttl, tos;
 	bool df;
-	bool partial_checksum;          /* in: write only the pseudo-header sum; in a big segment it counts no length */
-	uint8_t header[60];
+	uint8_t header[60];             /* its checksum is zero: floor 3 fills it in */
 	uint8_t header_bytes;
 	uint8_t slices;                 /* of text */
 	struct eleven_slice slice[2];
