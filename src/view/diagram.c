@@ -32,7 +32,7 @@ static const char *const picture[] = {
 	"┌──────────────────┐                  ┌──────────────────┐                  ┌──────────────────┐",
 	"│ FIN-WAIT-2  #### ├──── rcv FIN ────▶│ TIME-WAIT   #### │                  │ LAST-ACK    #### │",
 	"└──────────────────┘     snd ACK      └────────┬─────────┘                  └────────┬─────────┘",
-	"                                               │ 2 MSL are over                      │ rcv ACK of FIN",
+	"                                               │ 2 MSL are over       rcv ACK of FIN │",
 	"                                               ▼                                     ▼",
 	"                                             CLOSED                                CLOSED",
 	"  Not drawn: CLOSE in LISTEN and SYN-SENT, and a reset in any state, lead to CLOSED.",
@@ -95,7 +95,8 @@ void diagram_conn(FILE *out, const struct diagram_options *options, const struct
 {
 	char local[TEXT_ENDPOINT_MAX], remote[TEXT_ENDPOINT_MAX], paragraph[TEXT_PARAGRAPH_MAX];
 	char owner[LEAVE_OWNER_MAX], leave[LEAVE_MAX];
-	const char *nobody = conn_view_sub(conn, ELEVEN_SUB_ACCEPT_QUEUE) ? "not accepted yet" : "held by no program";
+	const char *nobody = conn_view_sub(conn, ELEVEN_SUB_ACCEPT_QUEUE | ELEVEN_SUB_REQUEST) ? "not accepted yet" :
+											"held by no program";
 
 	fprintf(out, "%s%s%s - %s  %s\n", conn->host, conn->host[0] ? " " : "", text_endpoint(local, &conn->local),
 		text_endpoint(remote, &conn->remote),

@@ -215,7 +215,7 @@ static void event_what(char out[EVENT_LINE_MAX], const struct eleven_trace *trac
 
 	switch ((enum eleven_trace_kind)trace->kind) {
 	case ELEVEN_TRACE_TRANSITION:
-		snprintf(out, EVENT_LINE_MAX, "%s -> %s  %.400s", text_state_rfc(trace->state_before),
+		snprintf(out, EVENT_LINE_MAX, "%-12s -> %-12s  %.400s", text_state_rfc(trace->state_before),
 			 text_state_rfc(trace->state_after), event_cause(cause, trace));
 		return;
 	case ELEVEN_TRACE_IN:
