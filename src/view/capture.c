@@ -83,7 +83,8 @@ struct capture *capture_create(const struct control_host *hosts, unsigned count,
 		size_t n = text_escape(name, sizeof(name), hosts[i].name, sizeof(hosts[i].name));
 
 		capture_put(capture, block, pcapng_write_interface(block, sizeof(block),
-			ethernet ? PCAPNG_LINK_ETHERNET : PCAPNG_LINK_RAW, 0, (struct pcapng_text){ name, (uint32_t)n }));
+			ethernet ? PCAPNG_LINK_ETHERNET : PCAPNG_LINK_RAW, 0,
+			(struct pcapng_text){ name, (uint32_t)n }));
 	}
 	if (capture->error != 0) {
 		capture_destroy(capture);

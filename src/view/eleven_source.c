@@ -256,7 +256,8 @@ int eleven_source_figures(struct client *client, const char *host, eleven_source
 	int error = client_filter(&filter, host);
 
 	if (error == 0)
-		error = answer_read(client, CONTROL_STATS, &filter, sizeof(filter), sizeof(struct control_stats), &stats);
+		error = answer_read(client, CONTROL_STATS, &filter, sizeof(filter), sizeof(struct control_stats),
+				    &stats);
 	if (error < 0)
 		return error;
 	error = answer_read(client, CONTROL_RULES, &filter, sizeof(filter), sizeof(struct control_rule), &rules);

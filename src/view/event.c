@@ -268,7 +268,7 @@ const char *event_segment_line(char out[EVENT_LINE_MAX], const struct view_event
 	time_of_day(when, trace->time + event->wall_offset);
 	text_endpoint(local, &trace->local);
 	text_endpoint(remote, &trace->remote);
-	snprintf(out, EVENT_LINE_MAX, "%s %-8s %s %s > %s: %s", when, event->host, in ? "in " : "out", in ? remote : local,
-		 in ? local : remote, event_segment(segment, trace));
+	snprintf(out, EVENT_LINE_MAX, "%s %-8s %s %s > %s: %s", when, event->host, in ? "in " : "out",
+		 in ? remote : local, in ? local : remote, event_segment(segment, trace));
 	return out;
 }

@@ -63,8 +63,10 @@ void exchange_free(struct exchange *exchange)
 
 bool exchange_has_ends(const struct exchange *exchange, const struct eleven_trace *trace)
 {
-	return (endpoint_eq(&exchange->end[LEFT], &trace->local) && endpoint_eq(&exchange->end[RIGHT], &trace->remote)) ||
-	       (endpoint_eq(&exchange->end[RIGHT], &trace->local) && endpoint_eq(&exchange->end[LEFT], &trace->remote));
+	const struct eleven_endpoint *left = &exchange->end[LEFT], *right = &exchange->end[RIGHT];
+
+	return (endpoint_eq(left, &trace->local) && endpoint_eq(right, &trace->remote)) ||
+	       (endpoint_eq(right, &trace->local) && endpoint_eq(left, &trace->remote));
 }
 
 static int side_of(const struct exchange *exchange, const struct eleven_trace *trace)
@@ -257,8 +259,8 @@ static void order_items(struct exchange *exchange)
 		if (prefer >= 0)
 			side = prefer;
 		item = &exchange->items[head[side]];
-		if (prefer < 0 && item_is_in(item) && item->match != EXCHANGE_NONE && !exchange->items[item->match].drawn &&
-		    item->match >= head[!side])
+		if (prefer < 0 && item_is_in(item) && item->match != EXCHANGE_NONE &&
+		    !exchange->items[item->match].drawn && item->match >= head[!side])
 			side = !side;           /* its departure has not been told yet */
 		prefer = arrives_at_once(exchange, &exchange->items[head[side]], head[!side]) ? !side : -1;
 		place[head[side]] = n;

@@ -84,7 +84,7 @@ struct conn_view {
 	int error, soft_error;          /* errno, 0: none */
 
 	uint64_t recvq;                 /* as Linux counts: text not read; LISTEN: connections to accept */
-	uint64_t sendq;                 /* as Linux counts: text not acknowledged, 1 more for a SYN or a FIN; LISTEN: 0 */
+	uint64_t sendq;                 /* as Linux counts: text not acknowledged, and 1 for a SYN or FIN; LISTEN: 0 */
 	uint64_t backlog;               /* LISTEN: most that may wait */
 	struct view_timer timer;
 	struct view_info info;
@@ -123,6 +123,8 @@ struct view_filter {
 };
 
 void view_filter_init(struct view_filter *filter);
+/* What view_filter_parse() takes, for those who have to be told. */
+#define VIEW_FILTER_WORDS ":PORT, ADDRESS, ADDRESS:PORT, two of these joined by -, or a state"
 /*
  * Reads one word: `:PORT`, `ADDRESS`, `ADDRESS:PORT`, two of these joined by `-`, or a state's name in either
  * spelling.  False: none of these.

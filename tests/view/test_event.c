@@ -21,7 +21,7 @@ static void test_lines_of_watch(void **state)
 
 		fprintf(out, "%s\n", event_line(line, &scene.events[i], &last));
 	}
-	printed_check(&printed, "watch.txt");
+	printed_check(&printed, "watch.golden");
 }
 
 static void test_lines_of_trace(void **state)
@@ -36,7 +36,7 @@ static void test_lines_of_trace(void **state)
 		if (scene.events[i].trace.kind == ELEVEN_TRACE_IN || scene.events[i].trace.kind == ELEVEN_TRACE_OUT)
 			fprintf(out, "%s\n", event_segment_line(line, &scene.events[i]));
 	}
-	printed_check(&printed, "trace.txt");
+	printed_check(&printed, "trace.golden");
 }
 
 static void test_json_of_records(void **state)
@@ -55,7 +55,7 @@ static void test_json_of_records(void **state)
 		assert_true(json_is_string(json_object_get(row, "event")));
 		json_decref(row);
 	}
-	printed_check(&printed, "events.json");
+	printed_check(&printed, "events.golden");
 }
 
 /* Values no stack would write. */

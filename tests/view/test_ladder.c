@@ -60,42 +60,42 @@ static void test_whole_life_at_once(void **state)
 {
 	(void)state;
 	scene_whole_life(&scene, .05);
-	ladder_golden(&plain, BOTH, "ladder-life.txt");
+	ladder_golden(&plain, BOTH, "ladder-life.golden");
 }
 
 static void test_whole_life_slowly_with_causes(void **state)
 {
 	(void)state;
 	scene_whole_life(&scene, 800);
-	ladder_golden(&(struct ladder_options){ .causes = true }, BOTH, "ladder-life-slow.txt");
+	ladder_golden(&(struct ladder_options){ .causes = true }, BOTH, "ladder-life-slow.golden");
 }
 
 static void test_both_open_and_close_at_once(void **state)
 {
 	(void)state;
 	scene_simultaneous(&scene, 200);
-	ladder_golden(&plain, BOTH, "ladder-crossed.txt");
+	ladder_golden(&plain, BOTH, "ladder-crossed.golden");
 }
 
 static void test_refused_in_ascii(void **state)
 {
 	(void)state;
 	scene_refused(&scene, 500);
-	ladder_golden(&(struct ladder_options){ .ascii = true }, BOTH, "ladder-refused-ascii.txt");
+	ladder_golden(&(struct ladder_options){ .ascii = true }, BOTH, "ladder-refused-ascii.golden");
 }
 
 static void test_bulk_text_is_one_line(void **state)
 {
 	(void)state;
 	scene_bulk(&scene, 100);
-	ladder_golden(&plain, BOTH, "ladder-bulk.txt");
+	ladder_golden(&plain, BOTH, "ladder-bulk.golden");
 }
 
 static void test_one_end_only(void **state)
 {
 	(void)state;
 	scene_whole_life(&scene, 10);
-	ladder_golden(&plain, SERVER, "ladder-one-end.txt");
+	ladder_golden(&plain, SERVER, "ladder-one-end.golden");
 }
 
 static void test_still_on_its_way(void **state)
@@ -104,7 +104,7 @@ static void test_still_on_its_way(void **state)
 	scene_call(&scene, CLIENT, 0, ELEVEN_CALL_OPEN_ACTIVE, 0);
 	scene_state(&scene, CLIENT, 0, ELEVEN_CLOSED, ELEVEN_SYN_SENT, RULE_OPEN_ACTIVE);
 	scene_segment(&scene, CLIENT, 58000, -1, S, 0, 0, 0, false);
-	ladder_golden(&plain, BOTH, "ladder-on-its-way.txt");
+	ladder_golden(&plain, BOTH, "ladder-on-its-way.golden");
 }
 
 /* The same pair of ends twice: two ladders. */
@@ -127,12 +127,16 @@ static void test_two_lives_of_one_pair(void **state)
 		else
 			trace->segment.seq += 777;
 	}
-	ladder_golden(&plain, BOTH, "ladder-two-lives.txt");
+	ladder_golden(&plain, BOTH, "ladder-two-lives.golden");
 }
 
 /* What is drawn bit by bit has every row that is drawn at once, in whatever pieces it comes. */
 static void test_drawn_in_pieces(void **state)
 {
+	static const char *const words[] = {
+		"connect()", "SYN-SENT", "SYN-RECEIVED", "accept()", "send(6)", "shutdown()", "FIN-WAIT-1",
+		"FIN-WAIT-2", "CLOSE-WAIT", "LAST-ACK", "TIME-WAIT", "2 MSL over", "RTO is over", "(again)", "✗",
+	};
 	unsigned seed = 11;
 
 	(void)state;
@@ -154,10 +158,8 @@ static void test_drawn_in_pieces(void **state)
 		ladder_draw(ladder, true, SCENE_START + 60000000000ull);
 		ladder_destroy(ladder);
 		fclose(out);
-		for (const char *const *word = (const char *const[]){ "connect()", "SYN-SENT", "SYN-RECEIVED", "accept()",
-			"send(6)", "shutdown()", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "LAST-ACK", "TIME-WAIT",
-			"2 MSL over", "RTO is over", "(again)", "✗", NULL }; *word != NULL; word++)
-			assert_non_null(strstr(text, *word));
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			assert_non_null(strstr(text, words[i]));
 		assert_null(strstr(text, "still on its way"));
 		free(text);
 		memset(&scene, 0, sizeof(scene));

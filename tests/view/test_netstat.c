@@ -29,26 +29,26 @@ static void table(const struct netstat_options *options, const char *golden)
 static void test_all_with_programs(void **state)
 {
 	(void)state;
-	table(&(struct netstat_options){ .all = true, .programs = true, NUMERIC }, "netstat-apn.txt");
+	table(&(struct netstat_options){ .all = true, .programs = true, NUMERIC }, "netstat-apn.golden");
 }
 
 static void test_all_columns(void **state)
 {
 	(void)state;
 	table(&(struct netstat_options){ .all = true, .programs = true, .extended = true, .timers = true, NUMERIC },
-	      "netstat-apeon.txt");
+	      "netstat-apeon.golden");
 }
 
 static void test_without_listeners(void **state)
 {
 	(void)state;
-	table(&(struct netstat_options){ .timers = true, NUMERIC }, "netstat-on.txt");
+	table(&(struct netstat_options){ .timers = true, NUMERIC }, "netstat-on.golden");
 }
 
 static void test_listeners_only(void **state)
 {
 	(void)state;
-	table(&(struct netstat_options){ .listening = true, .programs = true, NUMERIC }, "netstat-lpn.txt");
+	table(&(struct netstat_options){ .listening = true, .programs = true, NUMERIC }, "netstat-lpn.golden");
 }
 
 /* A line that net-tools printed for the kernel's connection of the same figures. */
@@ -96,7 +96,7 @@ static void test_long_names_are_cut_but_ports_stay(void **state)
 	options.wide = true;
 	netstat_line(out, &options, &view.conns[0], long_name, NULL);
 	view_free(&view);
-	printed_check(&printed, "netstat-names.txt");
+	printed_check(&printed, "netstat-names.golden");
 }
 
 static void test_json_has_what_is_known_and_nothing_else(void **state)
@@ -141,7 +141,7 @@ static void test_statistics(void **state)
 	figures.stats.states[ELEVEN_ESTABLISHED] = 2;
 	figures.stats.states[ELEVEN_CLOSE_WAIT] = 1;
 	netstat_statistics(out, &figures);
-	printed_check(&printed, "netstat-s.txt");
+	printed_check(&printed, "netstat-s.golden");
 }
 
 int main(void)

@@ -23,13 +23,13 @@ static void diagram(const struct diagram_options *options, const char *golden)
 static void test_diagram(void **state)
 {
 	(void)state;
-	diagram(&(struct diagram_options){ .ascii = false }, "states.txt");
+	diagram(&(struct diagram_options){ .ascii = false }, "states.golden");
 }
 
 static void test_diagram_in_ascii(void **state)
 {
 	(void)state;
-	diagram(&(struct diagram_options){ .ascii = true }, "states-ascii.txt");
+	diagram(&(struct diagram_options){ .ascii = true }, "states-ascii.golden");
 }
 
 static void test_no_line_of_the_diagram_is_wider_than_100(void **state)
