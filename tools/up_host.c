@@ -21,6 +21,7 @@
 #include "link/impair.h"
 #include "link/tun.h"
 #include "link/wire.h"
+#include "sock/service.h"
 #include "up.h"
 
 /* Most text of one big segment: with its headers below the 65535 bytes of an IP packet. */
@@ -33,6 +34,7 @@ struct up {
 	struct control *control;
 	struct answers *answers;
 	struct watchers *watchers;
+	struct sock_service *sockets;
 	struct impair *impair;
 	struct wire *wire;
 	char path[108];
@@ -203,6 +205,9 @@ static int services_add(struct up *up)
 	up->watchers = up->answers ? watchers_create(up->control) : NULL;
 	if (!up->watchers)
 		return failed("control socket", -ENOMEM);
+	up->sockets = sock_service_create(up->host, up->control);
+	if (!up->sockets)
+		return failed("sockets", -errno);
 	return 0;
 }
 
@@ -231,6 +236,7 @@ static int up_begin(struct up *up)
 /* Children first: programs' sockets, clients, then stacks with their links, then what those lean on. */
 static void up_end(struct up *up)
 {
+	sock_service_destroy(up->sockets);
 	control_destroy(up->control);
 	watchers_destroy(up->watchers);
 	answers_destroy(up->answers);

@@ -25,11 +25,11 @@ enum sock_request_type {
 	SOCK_OPEN = CONTROL_SOCK_FIRST, /* text: host's name, or empty -> descriptor */
 	SOCK_BIND,                      /* address */
 	SOCK_LISTEN,                    /* value: backlog */
-	SOCK_CONNECT,                   /* address; value: 1 when the caller blocks (see SOCK_CONNECT below) */
+	SOCK_CONNECT,                   /* address; value: 1 when the caller blocks (see below) */
 	SOCK_NAMES,                     /* -> sock_names */
 	SOCK_OPTION_SET,                /* level, name, data */
 	SOCK_OPTION_GET,                /* level, name, length: room -> data */
-	SOCK_ERROR,                     /* -> value: pending errno, taken; name: 1 reset while connected */
+	SOCK_ERROR,                     /* value: 1 when reading -> value: pending errno, taken */
 	SOCK_SHUTDOWN,                  /* value: SHUT_… */
 	SOCK_QUEUE,                     /* -> sock_queue */
 	SOCK_CLOSE,                     /* the caller closes its own at once; the reply comes when lingering is over */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP_INFO: the stack's STATUS in the shape that programs know from Linux.  Fields for which the stack has
+ * no figure stay 0, as they do on kernels that lack them.
+ */
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "sock/sock.h"
+
+/* The numbers of enum tcp_state in net/tcp_states.h, which tcp_info has. */
+static const uint8_t linux_states[ELEVEN_STATES] = {
+	[ELEVEN_ESTABLISHED] = 1, [ELEVEN_SYN_SENT] = 2, [ELEVEN_SYN_RECEIVED] = 3, [ELEVEN_FIN_WAIT_1] = 4,
+	[ELEVEN_FIN_WAIT_2] = 5, [ELEVEN_TIME_WAIT] = 6, [ELEVEN_CLOSED] = 7, [ELEVEN_CLOSE_WAIT] = 8,
+	[ELEVEN_LAST_ACK] = 9, [ELEVEN_LISTEN] = 10, [ELEVEN_CLOSING] = 11,
+};
+
+static uint32_t us(uint64_t ns)
+{
+	return (uint32_t)(ns / US(1));
+}
+
+static uint32_t ms_ago(uint64_t now, uint64_t then)
+{
+	return then == 0 || then > now ? 0 : (uint32_t)((now - then) / MS(1));
+}
+
+static void info_counts(struct tcp_info *info, const struct eleven_status *status)
+{
+	uint32_t mss = status->mss_send ? status->mss_send : 536;
+
+	info->tcpi_unacked = (uint32_t)((status->flight + mss - 1) / mss);
+	info->tcpi_snd_cwnd = (uint32_t)(status->cwnd / mss);
+	info->tcpi_snd_ssthresh = status->ssthresh / mss > INT32_MAX ? INT32_MAX : (uint32_t)(status->ssthresh / mss);
+	info->tcpi_total_retrans = (uint32_t)status->retransmitted_segments;
+	info->tcpi_bytes_retrans = status->retransmitted_bytes;
+	info->tcpi_bytes_acked = status->bytes_out > status->send_queue - status->unsent ?
+				 status->bytes_out - (status->send_queue - status->unsent) : 0;
+	info->tcpi_bytes_sent = status->bytes_out + status->retransmitted_bytes;
+	info->tcpi_bytes_received = status->bytes_in;
+	info->tcpi_segs_in = (uint32_t)status->segments_in;
+	info->tcpi_segs_out = (uint32_t)status->segments_out;
+	info->tcpi_notsent_bytes = status->unsent;
+	info->tcpi_snd_wnd = status->snd_wnd;
+}
+
+int tcp_info_fill(struct sock *sock, uint8_t *data, uint32_t room)
+{
+	struct eleven_status status;
+	struct tcp_info info;
+	uint64_t now = sock_now(sock);
+	uint32_t length = room < sizeof(info) ? room : sizeof(info);
+
+	_Static_assert(sizeof(info) <= SOCK_DATA_MAX, "TCP_INFO fits into a reply");
+	memset(&info, 0, sizeof(info));
+	info.tcpi_state = 7;
+	if (sock->handle && eleven_status(sock_stack(sock), sock->handle, &status) == 0) {
+		info.tcpi_state = linux_states[status.state];
+		info.tcpi_retransmits = status.timer == ELEVEN_TIMER_RETRANSMISSION ? (uint8_t)status.timer_count : 0;
+		info.tcpi_probes = status.timer == ELEVEN_TIMER_PERSIST || status.timer == ELEVEN_TIMER_KEEPALIVE ?
+				   (uint8_t)status.timer_count : 0;
+		info.tcpi_options = (status.sub & ELEVEN_SUB_TIMESTAMPS ? TCPI_OPT_TIMESTAMPS : 0) |
+				    (status.sub & ELEVEN_SUB_SACK ? TCPI_OPT_SACK : 0) |
+				    (status.sub & ELEVEN_SUB_WINDOW_SCALE ? TCPI_OPT_WSCALE : 0);
+		info.tcpi_snd_wscale = status.snd_wscale;
+		info.tcpi_rcv_wscale = status.rcv_wscale;
+		info.tcpi_ca_state = status.sub & ELEVEN_SUB_RECOVERY ? TCP_CA_Recovery : TCP_CA_Open;
+		info.tcpi_rto = us(status.rto);
+		info.tcpi_rtt = us(status.srtt);
+		info.tcpi_rttvar = us(status.rttvar);
+		info.tcpi_min_rtt = us(status.min_rtt);
+		info.tcpi_snd_mss = status.mss_send;
+		info.tcpi_rcv_mss = status.mss_receive;
+		info.tcpi_advmss = status.mss_receive;
+		info.tcpi_pmtu = sock->host->interface.mtu;
+		info.tcpi_rcv_space = status.rcv_wnd;
+		info.tcpi_rcv_ssthresh = status.rcv_wnd;
+		info.tcpi_last_data_sent = ms_ago(now, status.last_sent);
+		info.tcpi_last_data_recv = ms_ago(now, status.last_received);
+		info.tcpi_last_ack_recv = ms_ago(now, status.last_ack_received);
+		info_counts(&info, &status);
+		if (status.state == ELEVEN_LISTEN) {
+			info.tcpi_unacked = status.receive_queue + sock->handed_over;
+			info.tcpi_sacked = sock->backlog;
+		}
+	}
+	memcpy(data, &info, length);
+	return (int)length;
+}
