@@ -16,6 +16,7 @@ static const struct verb {
 } verbs[] = {
 	{ "up", verb_up, "start a host process: virtual hosts on a wire, or one on a tun device" },
 	{ "down", verb_down, "stop it" },
+	{ "run", verb_run, "run a program on it" },
 	{ "link", verb_link, "delay, lose, reorder, hold and step through packets on the wire" },
 	{ "config", verb_config, "every number of the stack that can be chosen" },
 };
@@ -41,7 +42,7 @@ static const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
-static int verb_run(const struct verb *verb, int argc, char **argv)
+static int verb_start(const struct verb *verb, int argc, char **argv)
 {
 	char name[64];
 
@@ -75,7 +76,7 @@ int main(int argc, char **argv)
 
 		verb = verb_find(argv[2]);
 		if (verb)
-			return verb_run(verb, 2, arguments);
+			return verb_start(verb, 2, arguments);
 		word = argv[2];
 	} else {
 		verb = verb_find(word);
@@ -84,7 +85,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "eleven: there is no verb '%s'; 'eleven --help' lists them\n", word);
 		return 2;
 	}
-	return verb_run(verb, argc - 1, argv + 1);
+	return verb_start(verb, argc - 1, argv + 1);
 }
 
 /* ---------------------------------------------------------------- for the verbs */
