@@ -129,7 +129,7 @@ static bool ack_is_duplicate(const struct work *w)
 {
 	const struct tcb *tcb = w->tcb;
 
-	return seq_eq(w->seg.ack, tcb->snd.una) && seq_lt(tcb->snd.una, tcb->snd.max) && !w->had_text &&
+	return !tcb->persisting && seq_eq(w->seg.ack, tcb->snd.una) && seq_lt(tcb->snd.una, tcb->snd.max) && !w->had_text &&
 	       !w->seg.fin && !w->seg.syn && ((uint32_t)w->seg.window << tcb->snd.wscale) == tcb->snd.wnd;
 }
 

@@ -252,13 +252,13 @@ static bool time_wait_reopens(const struct tcp *tcp, const struct tcb *tcb, cons
 {
 	if (!tcp->config.time_wait_reuse || !seg->syn || seg->has_ack || seg->rst || seg->fin)
 		return false;
-	if (tcb->timestamps && seg->options.has_timestamps &&
-	    seq_gt(seq_of(seg->options.tsval), seq_of(tcb->ts.recent)))
-		return true;
-	if (tcb->timestamps && seg->options.has_timestamps &&
-	    seq_lt(seq_of(seg->options.tsval), seq_of(tcb->ts.recent)))
-		return false;
-	return seq_gt(seg->seq, tcb->rcv.nxt);
+	if (!seg->options.has_timestamps)
+		return seq_gt(seg->seq, tcb->rcv.nxt);
+	if (!tcb->timestamps)
+		return true;            /* the old one had none, so nothing of it can pass PAWS */
+	if (seg->options.tsval == tcb->ts.recent)
+		return seq_gt(seg->seq, tcb->rcv.nxt);
+	return seq_gt(seq_of(seg->options.tsval), seq_of(tcb->ts.recent));
 }
 
 static void time_wait_segment_arrives(struct work *w, struct time_wait *record, const struct arrival *arrival,

@@ -81,6 +81,7 @@ static void segment_trim(struct tcb *tcb, struct segment *seg)
 
 		seg->text_bytes = seq_lt(text, edge) ? seq_distance(edge, text) : 0;
 		seg->fin = false;
+		tcb->want.ack_now = true;       /* the rest will have to come again: tell at once */
 	}
 }
 
