@@ -273,8 +273,8 @@ static enum pcapng_block read_packet(struct pcapng_reader *r, const uint8_t *bod
 	packet->n = read_u32(r, body + 12);
 	packet->original_bytes = read_u32(r, body + 16);
 	packet->bytes = body + PACKET_FIXED;
-	if (packet->interface >= r->interface_count || packet->n > body_bytes - PACKET_FIXED ||
-	    padded(packet->n) > body_bytes - PACKET_FIXED)
+	/* Blocks are multiples of 4, so with the bytes their padding is there too. */
+	if (packet->interface >= r->interface_count || packet->n > body_bytes - PACKET_FIXED)
 		return PCAPNG_BAD;
 	count = (uint64_t)read_u32(r, body + 4) << 32 | read_u32(r, body + 8);
 	packet->time_ns = time_in_ns(count, r->interfaces[packet->interface].resolution);

@@ -181,8 +181,8 @@ static unsigned fixed_options_bytes(const struct tcp_options *options)
 
 static unsigned sack_blocks_fitting(const struct tcp_options *options)
 {
-	unsigned room = TCP_OPTIONS_MAX - fixed_options_bytes(options);
-	unsigned fitting = room < 4 + SACK_BLOCK_BYTES ? 0 : (room - 4) / SACK_BLOCK_BYTES;
+	/* The others take 20 bytes at most, so two blocks and the 4 bytes before them always fit. */
+	unsigned fitting = (TCP_OPTIONS_MAX - fixed_options_bytes(options) - 4) / SACK_BLOCK_BYTES;
 
 	return options->sack_count < fitting ? options->sack_count : fitting;
 }

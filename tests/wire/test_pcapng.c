@@ -293,6 +293,72 @@ static void test_what_is_not_pcapng_is_bad_once(void **state)
 	assert_int_equal(pcapng_next(&r, &packet), PCAPNG_END);
 }
 
+/* A block of this type and length, its fixed part zeros but for a section's magic number. */
+static size_t block(uint8_t *out, uint32_t type, uint32_t n)
+{
+	uint32_t magic = 0x1a2b3c4d;
+
+	memset(out, 0, n);
+	memcpy(out + n - 4, &n, 4);
+	memcpy(out + 8, &magic, n >= 16 && type == 0x0a0d0d0a ? 4 : 0);
+	memcpy(out, &type, 4);
+	memcpy(out + 4, &n, 4);
+	return n;
+}
+
+static void test_block_lengths(void **state)
+{
+	static const struct {
+		uint32_t type, fixed;
+	} blocks[] = { { 0x0a0d0d0a, 28 }, { 1, 20 }, { 6, 32 }, { 99, 12 } };
+	struct pcapng_packet packet;
+	struct pcapng_reader r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+		for (uint32_t n = 12; n < 44; n++) {
+			uint8_t bytes[128];
+			size_t length = block(bytes, 0x0a0d0d0a, 28);
+			enum pcapng_block last;
+
+			length += block(bytes + length, 1, 20);
+			length += block(bytes + length, blocks[i].type, n);
+			pcapng_reader_init(&r, bytes, length);
+			assert_int_equal(pcapng_next(&r, &packet), PCAPNG_SECTION);
+			assert_int_equal(pcapng_next(&r, &packet), PCAPNG_INTERFACE);
+			last = pcapng_next(&r, &packet);
+			assert_int_equal(last == PCAPNG_BAD, n % 4 != 0 || n < blocks[i].fixed);
+			assert_int_equal(pcapng_next(&r, &packet), PCAPNG_END);
+		}
+	}
+}
+
+static void test_interfaces_belong_to_their_section_and_are_bounded(void **state)
+{
+	uint8_t bytes[28 + 20 * (PCAPNG_INTERFACES_MAX + 1)];
+	size_t n = block(bytes, 0x0a0d0d0a, 28);
+	struct pcapng_packet packet;
+	struct pcapng_reader r;
+
+	(void)state;
+	n += block(bytes + n, 1, 20);
+	n += block(bytes + n, 0x0a0d0d0a, 28);
+	n += block(bytes + n, 6, 32);           /* of an interface that the new section does not have */
+	pcapng_reader_init(&r, bytes, n);
+	for (int i = 0; i < 3; i++)
+		assert_int_not_equal(pcapng_next(&r, &packet), PCAPNG_BAD);
+	assert_int_equal(r.interface_count, 0);
+	assert_int_equal(pcapng_next(&r, &packet), PCAPNG_BAD);
+	n = block(bytes, 0x0a0d0d0a, 28);
+	for (int i = 0; i <= PCAPNG_INTERFACES_MAX; i++)
+		n += block(bytes + n, 1, 20);
+	pcapng_reader_init(&r, bytes, n);
+	assert_int_equal(pcapng_next(&r, &packet), PCAPNG_SECTION);
+	for (int i = 0; i < PCAPNG_INTERFACES_MAX; i++)
+		assert_int_equal(pcapng_next(&r, &packet), PCAPNG_INTERFACE);
+	assert_int_equal(pcapng_next(&r, &packet), PCAPNG_BAD);
+}
+
 /* A SYN in an IPv4 packet. */
 static size_t syn_packet(uint8_t *bytes, size_t n)
 {
@@ -359,6 +425,8 @@ int main(void)
 		cmocka_unit_test(test_resolutions_of_other_writers),
 		cmocka_unit_test(test_damaged_files_do_no_harm),
 		cmocka_unit_test(test_what_is_not_pcapng_is_bad_once),
+		cmocka_unit_test(test_block_lengths),
+		cmocka_unit_test(test_interfaces_belong_to_their_section_and_are_bounded),
 		cmocka_unit_test(test_tshark_reads_packet_and_comments),
 	};
 

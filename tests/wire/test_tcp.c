@@ -232,6 +232,21 @@ static void test_of_an_option_that_comes_twice_the_first_counts(void **state)
 	assert_true(o.has_mss && o.mss == 2 && o.faults == TCP_OPTION_FAULT_MSS);
 }
 
+/* A header has room for four; an area that is longer must not make us write a fifth. */
+static void test_more_than_four_sack_blocks_are_cut(void **state)
+{
+	uint8_t bytes[64] = { TCP_OPTION_SACK, 2 + 7 * 8 };
+	struct tcp_options o;
+
+	(void)state;
+	bytes[5] = 1;
+	bytes[2 + 4 * 8 + 3] = 0xff;
+	tcp_options_parse(&o, bytes, sizeof(bytes));
+	assert_int_equal(o.sack_count, TCP_SACK_MAX);
+	assert_int_equal(o.sack[0].left.value, 1);
+	assert_int_equal(o.sack[3].right.value, 0);
+}
+
 /* All option areas of up to six bytes over the bytes that mean something: no harm, and the same every time. */
 static void test_every_short_option_area(void **state)
 {
@@ -376,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_MUST_64_options_start_at_any_byte),
 		cmocka_unit_test(test_known_kinds_of_wrong_length_are_ignored),
 		cmocka_unit_test(test_of_an_option_that_comes_twice_the_first_counts),
+		cmocka_unit_test(test_more_than_four_sack_blocks_are_cut),
 		cmocka_unit_test(test_every_short_option_area),
 		cmocka_unit_test(test_data_offset_and_truncation),
 		cmocka_unit_test(test_MUST_3_any_flipped_bit_spoils_the_checksum),
