@@ -102,7 +102,7 @@ static void close_listener(struct tcp *tcp, struct tcb *listener)
 	struct tcb *child;
 
 	close_records_of(tcp, listener);
-	while ((child = accept_queue_take(tcp, listener)) != NULL) {
+	while ((child = queue_take(tcp, listener)) != NULL) {
 		if (child->state == TCP_CLOSED)
 			tcb_destroy(tcp, child);
 		else

@@ -57,7 +57,7 @@ void tcb_destroy(struct tcp *tcp, struct tcb *tcb)
 {
 	CHECK(tcb->kind == KIND_TCB && tcb->queue_count == 0);
 	if (tcb->queued)
-		accept_queue_remove(tcp, tcb);
+		queue_remove(tcp, tcb);
 	timer_disarm_all(tcp, tcb);
 	connection_remove(tcp, tcb);
 	port_unbind(tcp, tcb);
@@ -239,7 +239,7 @@ bool tcp_signal(struct tcp *tcp, struct eleven_signal *signal)
 
 /* ---- accept queue */
 
-void accept_queue_append(struct tcp *tcp, struct tcb *listener, struct tcb *child)
+void queue_append(struct tcp *tcp, struct tcb *listener, struct tcb *child)
 {
 	struct list queue = { listener->queue_head, listener->queue_tail };
 
@@ -251,7 +251,7 @@ void accept_queue_append(struct tcp *tcp, struct tcb *listener, struct tcb *chil
 	child->listener = tcb_index(tcp, listener);
 }
 
-struct tcb *accept_queue_take(struct tcp *tcp, struct tcb *listener)
+struct tcb *queue_take(struct tcp *tcp, struct tcb *listener)
 {
 	struct list queue = { listener->queue_head, listener->queue_tail };
 	struct tcb *child = list_take(tcp, &queue, offsetof(struct tcb, queue_next));
@@ -267,15 +267,15 @@ struct tcb *accept_queue_take(struct tcp *tcp, struct tcb *listener)
 }
 
 /* Of a child that is destroyed while it waits: seldom, so the walk along the queue is no matter. */
-void accept_queue_remove(struct tcp *tcp, struct tcb *child)
+void queue_remove(struct tcp *tcp, struct tcb *child)
 {
 	struct tcb *listener = tcb_at(tcp, child->listener), *other;
 	uint32_t count = listener->queue_count;
 
 	while (count-- > 0) {
-		other = accept_queue_take(tcp, listener);
+		other = queue_take(tcp, listener);
 		if (other != child)
-			accept_queue_append(tcp, listener, other);
+			queue_append(tcp, listener, other);
 	}
 }
 

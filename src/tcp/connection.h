@@ -46,9 +46,9 @@ void ready_park(struct tcp *tcp);
 void ready_unpark(struct tcp *tcp);
 
 /* The listener's accept queue. */
-void accept_queue_append(struct tcp *tcp, struct tcb *listener, struct tcb *child);
-struct tcb *accept_queue_take(struct tcp *tcp, struct tcb *listener);
-void accept_queue_remove(struct tcp *tcp, struct tcb *child);
+void queue_append(struct tcp *tcp, struct tcb *listener, struct tcb *child);
+struct tcb *queue_take(struct tcp *tcp, struct tcb *listener);
+void queue_remove(struct tcp *tcp, struct tcb *child);
 
 /* The ranges behind a gap; NULL when there is no gap. */
 struct ranges *reassembly_of(const struct tcp *tcp, const struct tcb *tcb);

@@ -163,7 +163,7 @@ int tcp_accept(struct tcp *tcp, eleven_handle listener_handle, eleven_handle *ha
 		return -EBADF;
 	if (listener->state != TCP_LISTEN)
 		return -EINVAL;
-	child = accept_queue_take(tcp, listener);
+	child = queue_take(tcp, listener);
 	if (child == NULL)
 		return -EAGAIN;
 	child->held = true;

@@ -7,6 +7,7 @@
 #define WSCALE_MAX 14                   /* RFC 7323 §2.3 */
 #define HEADERS_V4 40                   /* IPv4 and TCP without options */
 #define TIMESTAMP_OPTION_BYTES 12
+#define SACK_OPTION_BYTES(n) (4 + 8 * (n))
 
 static uint32_t path_mtu(const struct tcp *tcp, const struct tcb *tcb)
 {
@@ -61,11 +62,32 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 	}
 }
 
+/* How many SACK blocks go along now: they leave at least half of a segment to text. */
+static unsigned sack_blocks(const struct tcp *tcp, const struct tcb *tcb)
+{
+	const struct ranges *ranges = reassembly_of(tcp, tcb);
+	unsigned n = tcb->timestamps ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
+
+	if (!tcb->sack || ranges == NULL)
+		return 0;
+	n = min_u32(n, ranges->count);
+	while (n > 0 && SACK_OPTION_BYTES(n) > tcb->snd.mss / 2)
+		n--;
+	return n;
+}
+
+uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb)
+{
+	unsigned n = sack_blocks(tcp, tcb);
+
+	return tcb->snd.mss - (n > 0 ? SACK_OPTION_BYTES(n) : 0);
+}
+
 void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack)
 {
 	const struct ranges *ranges = reassembly_of(tcp, tcb);
 	struct seq_range recent[TCP_SACK_MAX];
-	unsigned n;
+	unsigned n = with_sack ? sack_blocks(tcp, tcb) : 0;
 
 	*out = (struct tcp_options){ 0 };
 	if (tcb->timestamps) {
@@ -73,9 +95,9 @@ void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp
 		out->tsval = timestamp_now(tcp, tcb);
 		out->tsecr = tcb->ts.recent;
 	}
-	if (!with_sack || !tcb->sack || ranges == NULL)
+	if (n == 0)
 		return;
-	n = ranges_recent(ranges, recent, tcb->timestamps ? TCP_SACK_MAX - 1 : TCP_SACK_MAX);
+	n = ranges_recent(ranges, recent, n);
 	out->sack_count = (uint8_t)n;
 	for (unsigned i = 0; i < n; i++) {
 		out->sack[i].left = recent[i].left;

@@ -15,6 +15,8 @@ void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp
 void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *syn);
 /* snd.mss from the peer's MSS, the path, and the options that go along (§3.7.1). */
 void options_mss_update(struct tcp *tcp, struct tcb *tcb);
+/* Of that, what the options leave for text that go with a segment sent now: SACK blocks come and go (RFC 6691 §2). */
+uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb);
 /* Our MSS option: what the interface can take (MUST-67). */
 uint16_t options_mss_offer(const struct tcp *tcp, const struct tcb *tcb);
 /* The shift with which all of the receive buffer can be offered (RFC 7323 §2.3). */

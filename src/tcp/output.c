@@ -265,8 +265,8 @@ static void output_chunk(struct tcp *tcp, struct tcb *tcb, const struct chunk *c
 		out->text_bytes = chunk->text_bytes;
 		for (unsigned i = 0; i < out->slices; i++)
 			out->slice[i] = (struct eleven_slice){ slices[i].bytes, slices[i].n };
-		if (chunk->text_bytes > tcb->snd.mss)
-			out->segment_bytes = tcb->snd.mss;
+		if (chunk->text_bytes > options_mss_now(tcp, tcb))
+			out->segment_bytes = (uint16_t)options_mss_now(tcp, tcb);
 	}
 	acked_by_this(tcb, false);
 	chunk_sent(tcp, tcb, chunk);

@@ -4,6 +4,7 @@
  * limited transmit (RFC 3042), and when to probe.  Decides; output.c emits.
  */
 #include "tcp/connection.h"
+#include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/timer.h"
 
@@ -24,7 +25,7 @@ static uint32_t usable(const struct tcb *tcb)
 static uint32_t big_segment(const struct tcp *tcp, const struct tcb *tcb, uint32_t bytes)
 {
 	uint32_t most = tcp->interface[tcb->interface].segment_bytes_max;
-	uint32_t mss = tcb->snd.mss;
+	uint32_t mss = options_mss_now(tcp, tcb);
 
 	if (most <= mss || bytes <= mss)
 		return min_u32(bytes, mss);
@@ -80,7 +81,7 @@ static void chunk_finish(const struct tcb *tcb, struct chunk *chunk)
 }
 
 /* The oldest segment again, of fast retransmit or the timer: windows do not count (MAY-7 not used). */
-static bool retransmission(struct tcb *tcb, struct chunk *chunk)
+static bool retransmission(const struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 {
 	uint32_t held = seq_lt(tcb->snd.una, tcb->snd.end) ? seq_distance(tcb->snd.end, tcb->snd.una) : 0;
 	uint32_t sent = seq_distance(tcb->snd.max, tcb->snd.una);
@@ -89,7 +90,7 @@ static bool retransmission(struct tcb *tcb, struct chunk *chunk)
 	if (sent == 0)
 		return false;           /* all was acknowledged meanwhile */
 	*chunk = (struct chunk){ .seq = tcb->snd.una };
-	chunk->text_bytes = min_u32(min_u32(held, sent), tcb->snd.mss);
+	chunk->text_bytes = min_u32(min_u32(held, sent), options_mss_now(tcp, tcb));
 	chunk_finish(tcb, chunk);
 	return chunk->text_bytes > 0 || chunk->fin;
 }
@@ -115,12 +116,12 @@ static bool probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 
 bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 {
-	uint32_t waiting, bytes;
+	uint32_t waiting, bytes, mss;
 
 	if (tcb->state != TCP_ESTABLISHED && tcb->state != TCP_CLOSE_WAIT && tcb->state != TCP_FIN_WAIT_1 &&
 	    tcb->state != TCP_CLOSING && tcb->state != TCP_LAST_ACK)
 		return false;
-	if (tcb->want.retransmit && retransmission(tcb, chunk))
+	if (tcb->want.retransmit && retransmission(tcp, tcb, chunk))
 		return true;
 	if (tcb->want.probe && probe(tcp, tcb, chunk))
 		return true;
@@ -136,13 +137,14 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 			hold_back(tcp, tcb);
 		return chunk->fin;
 	}
+	mss = options_mss_now(tcp, tcb);
 	bytes = big_segment(tcp, tcb, bytes);
-	if (bytes < tcb->snd.mss && (bytes == 0 || !short_segment_allowed(tcb, bytes, waiting))) {
+	if (bytes < mss && (bytes == 0 || !short_segment_allowed(tcb, bytes, waiting))) {
 		hold_back(tcp, tcb);
 		return false;
 	}
-	if (bytes < waiting && bytes > tcb->snd.mss)
-		bytes -= bytes % tcb->snd.mss;
+	if (bytes < waiting && bytes > mss)
+		bytes -= bytes % mss;
 	chunk->text_bytes = bytes;
 	chunk_finish(tcb, chunk);
 	tcb->want.override = false;

@@ -289,7 +289,7 @@ static bool third_ack_admitted(struct work *w)
 	}
 	w->record = NULL;
 	w->tcb = child;
-	accept_queue_append(tcp, listener, child);
+	queue_append(tcp, listener, child);
 	tcb_signal(tcp, listener, ELEVEN_SIGNAL_ACCEPT);
 	return true;
 }
