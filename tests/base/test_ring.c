@@ -65,7 +65,7 @@ static void world_write_at(struct world *world, uint32_t offset, uint32_t n)
 static void world_append(struct world *world, uint32_t n)
 {
 	uint32_t room = ring_capacity(&world->ring) - world->used, taken = n < room ? n : room;
-	uint8_t bytes[2 * REGION];
+	uint8_t bytes[2 * REGION] = { 0 };
 
 	for (uint32_t i = 0; i < n; i++)
 		bytes[i] = (uint8_t)random_next(&world->random);
