@@ -233,9 +233,10 @@ static int up_begin(struct up *up)
 	return error;
 }
 
-/* Children first: programs' sockets, clients, then stacks with their links, then what those lean on. */
+/* Clients first, then programs' sockets, stacks with their links, then what those lean on. */
 static void up_end(struct up *up)
 {
+	control_close(up->control);
 	sock_service_destroy(up->sockets);
 	control_destroy(up->control);
 	watchers_destroy(up->watchers);

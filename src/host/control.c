@@ -296,17 +296,24 @@ int control_create(struct control **created, struct host *host, const char *path
 	return 0;
 }
 
-void control_destroy(struct control *control)
+void control_close(struct control *control)
 {
-	if (!control)
+	if (!control || control->fd < 0)
 		return;
 	unlink(control->path);
 	loop_deadline_clear(host_loop(control->host), &control->listen_again);
 	loop_remove(host_loop(control->host), control->fd);
+	loop_hook_remove(host_loop(control->host), control_hook, control);
 	close(control->fd);
+	control->fd = -1;
 	while (control->clients)
 		client_drop(control->clients, NULL);
 	control_hook(control, 0);
+}
+
+void control_destroy(struct control *control)
+{
+	control_close(control);
 	free(control);
 }
 

@@ -31,7 +31,9 @@ struct control_client;
  * removed.  Other -errno: as bind(2).
  */
 int control_create(struct control **control, struct host *host, const char *path, pid_t *pid);
-/* Closes every client and removes the socket. */
+/* Closes every client, so that those who are told of it are, and removes the socket. */
+void control_close(struct control *control);
+/* control_close() if that was not yet; before host_destroy(). */
 void control_destroy(struct control *control);
 
 struct control_message {

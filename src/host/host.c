@@ -191,6 +191,7 @@ void host_destroy(struct host *host)
 		return;
 	for (unsigned i = 0; i < host->count; i++)
 		stack_free(host, host->stacks[i]);
+	loop_hook_remove(host->loop, host_turn, host);
 	free(host);
 }
 

@@ -246,6 +246,18 @@ int loop_hook_add(struct loop *loop, loop_hook_fn *fn, void *context)
 	return 0;
 }
 
+void loop_hook_remove(struct loop *loop, loop_hook_fn *fn, void *context)
+{
+	for (unsigned i = 0; i < loop->hook_count; i++) {
+		if (loop->hooks[i].fn == fn && loop->hooks[i].context == context) {
+			loop->hook_count--;
+			memmove(&loop->hooks[i], &loop->hooks[i + 1],
+				(loop->hook_count - i) * sizeof(loop->hooks[0]));
+			return;
+		}
+	}
+}
+
 /* epoll_pwait2 takes nanoseconds; kernels before 5.11 have only milliseconds. */
 static int events_wait(struct loop *loop, struct epoll_event *events, uint64_t until)
 {

@@ -63,6 +63,9 @@ typedef uint64_t loop_hook_fn(void *context, uint64_t now);
 /* -ENOSPC: LOOP_HOOKS_MAX are there. */
 int loop_hook_add(struct loop *loop, loop_hook_fn *fn, void *context);
 
+/* One that is not there is passed over. */
+void loop_hook_remove(struct loop *loop, loop_hook_fn *fn, void *context);
+
 /* Until loop_stop(): 0, or -errno of epoll. */
 int loop_run(struct loop *loop);
 /* One wait, of no longer than until `until`, and its batch. */

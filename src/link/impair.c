@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "link/cut.h"
 
+#define IMPAIR_ALL (-2)                 /* port of a selection: every pipe there is */
+
 struct rule {
 	struct impair_match match;
 	uint64_t left;
@@ -54,6 +56,8 @@ static bool is_selected(const struct port *port, bool out, struct impair_selecti
 {
 	enum impair_direction direction = pipe_direction(port, out);
 
+	if (which.port == IMPAIR_ALL)
+		return true;
 	if (which.port >= 0) {
 		if ((unsigned)which.port != port->number)
 			return false;
@@ -478,6 +482,8 @@ bool impair_step(struct impair *impair, struct impair_selection which, uint8_t *
 
 void impair_clear(struct impair *impair, struct impair_selection which)
 {
+	if (which.port < 0 && which.direction == IMPAIR_BOTH)
+		which.port = IMPAIR_ALL;
 	for (unsigned i = 0; i < 2 * impair->count; i++) {
 		struct pipe *pipe = pipe_selected(impair, i, which);
 

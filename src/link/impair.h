@@ -91,7 +91,10 @@ bool impair_is_paused(const struct impair *impair, struct impair_selection which
  * the packet's beginning, its length in *bytes (in: room), and the port it came from.
  */
 bool impair_step(struct impair *impair, struct impair_selection which, uint8_t *seen, uint32_t *bytes, unsigned *port);
-/* Everything as it was: no settings, no rules, not paused.  What is under way still arrives. */
+/*
+ * As it was: no settings, no rules, not paused; for the wire as a whole and both directions, also
+ * what was set for one host.  What is under way still arrives.
+ */
 void impair_clear(struct impair *impair, struct impair_selection which);
 
 #endif
