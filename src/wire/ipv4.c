@@ -127,6 +127,12 @@ unsigned ipv4_emit(uint8_t *out, const struct ipv4 *packet)
 		memset(out + IPV4_HEADER_MIN, OPTION_END, header_bytes - IPV4_HEADER_MIN);
 		memcpy(out + IPV4_HEADER_MIN, packet->options, options_bytes);
 	}
+	if (options_bytes == 0) {
+		uint16_t checksum = (uint16_t)~ipv4_header_sum(out);
+
+		memcpy(out + 10, &checksum, sizeof(checksum));
+		return header_bytes;
+	}
 	store_be16(out + 10, checksum_finish(checksum_add(0, out, header_bytes)));
 	return header_bytes;
 }

@@ -72,6 +72,32 @@ static inline bool ipv4_is_fragment(const struct ipv4 *packet)
 }
 
 /*
+ * The sum of a header without options as five words in the machine's order: a ones' complement sum comes out in
+ * the order it was read in, and 0 and 0xffff are the same in both (RFC 1071 §2).
+ */
+static inline uint16_t ipv4_header_sum(const uint8_t *header)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < IPV4_HEADER_MIN; i += 4) {
+		uint32_t word;
+
+		memcpy(&word, header + i, sizeof(word));
+		sum += word;
+	}
+	sum = (sum & 0xffffffffu) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* Is the checksum of a header of 20 bytes right? */
+static inline bool ipv4_checksum_good(const uint8_t *header)
+{
+	return ipv4_header_sum(header) == 0xffff;
+}
+
+/*
  * Writes the header with options (padded to a multiple of 4 with end-of-list) and checksum into
  * at most IPV4_HEADER_MAX bytes; total_bytes is header and payload_bytes (the payload is not
  * touched), whatever packet->total_bytes says.  Returns the header's length.
