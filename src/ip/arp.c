@@ -18,7 +18,6 @@ static bool sender_is_usable(const struct ip *ip, const struct interface *interf
 {
 	static const struct mac none;
 	uint32_t sender = address_v4_value(&packet->sender);
-	struct address next_hop;
 
 	if (mac_is_group(&packet->sender_mac) || mac_eq(&packet->sender_mac, &none))
 		return false;
@@ -26,9 +25,7 @@ static bool sender_is_usable(const struct ip *ip, const struct interface *interf
 		return true;            /* a probe, RFC 5227 §2.1 */
 	if (sender >> 24 == 0 || sender >> 24 == 127 || sender >= 0xe0000000u || route_is_broadcast(ip, sender))
 		return false;
-	next_hop = route_next_hop(interface, &packet->sender);
-	return address_eq(&next_hop, &packet->sender) ||
-	       memcmp(interface->given.gateway.bytes, packet->sender.bytes, sizeof(packet->sender.bytes)) == 0;
+	return route_next_hop(interface, sender) == sender || sender == interface->gateway;
 }
 
 static void arp_answer(struct ip *ip, uint8_t interface, const struct arp *packet)

@@ -82,7 +82,7 @@ static void reply_start(struct ip *ip, struct reply *reply)
 	int result = 0;
 
 	if (interface->given.kind == ELEVEN_LINK_ETHERNET) {
-		next_hop = route_next_hop(interface, &reply->remote);
+		next_hop = address_v4(route_next_hop(interface, address_v4_value(&reply->remote)));
 		result = neighbour_resolve(ip, reply->route.interface, &next_hop, &mac, &neighbour);
 	}
 	if (result == 0) {

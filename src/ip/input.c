@@ -18,6 +18,7 @@
 #define OPTION_NOP           1
 #define LENGTH_MOST          1500       /* an Ethernet type field up to this is a length: IEEE 802.3 */
 #define SNAP_BYTES           8
+#define FLAGS_HARMLESS       0xc000     /* reserved and DF: neither makes a fragment */
 #define UDP_HEADER_BYTES     8u
 
 /* Why the header cannot be believed. */
@@ -175,13 +176,60 @@ static enum rule packet_rule(const struct ip *ip, const struct ipv4 *parsed, enu
 	return fault == IPV4_OK && parsed->source_route ? RULE_IP_SOURCE_ROUTE : rule;
 }
 
+/*
+ * The fast path, for what almost every packet is: TCP for us, no options, no fragment, nothing wrong.  Its guards are
+ * the checks of the slow path in another order; what fails one goes there, to be told what is wrong with it.
+ */
+static bool is_plain_segment(const struct ip *ip, const uint8_t *bytes, uint32_t length, uint8_t interface)
+{
+	uint32_t total, source, destination;
+	bool ours = false;
+
+	if (length < IPV4_HEADER_MIN || bytes[0] != (4 << 4 | IPV4_HEADER_MIN / 4) || bytes[9] != IPV4_PROTOCOL_TCP)
+		return false;
+	total = load_be16(bytes + 2);
+	source = load_be32(bytes + 12);
+	destination = load_be32(bytes + 16);
+	if (total < IPV4_HEADER_MIN || total > length || load_be16(bytes + 6) & (uint16_t)~FLAGS_HARMLESS)
+		return false;
+	if (interface == IP_LOOPBACK || source >> 24 == 0 || source >> 24 == 127 || source >= 0xe0000000u)
+		return false;
+	for (uint32_t i = 0; i < ip->interface_count; i++) {
+		const struct interface *each = &ip->interfaces[i];
+
+		ours |= destination == each->address;
+		if (source == each->address || route_is_subnet_broadcast(each, source))
+			return false;
+	}
+	return ours && ipv4_checksum_good(bytes);
+}
+
 static enum ip_input ipv4_input(struct ip *ip, const struct eleven_packet *packet, const uint8_t *bytes,
 				uint32_t length, bool link_group, struct ip_datagram *datagram, struct ip_error *error)
 {
 	struct ipv4 parsed;
-	enum ipv4_fault fault = ipv4_parse(&parsed, bytes, length);
-	enum rule rule = packet_rule(ip, &parsed, fault, length, packet->interface, link_group);
+	enum ipv4_fault fault;
+	enum rule rule;
 
+	if (!link_group && is_plain_segment(ip, bytes, length, packet->interface)) {
+		*datagram = (struct ip_datagram){
+			.source = address_v4(load_be32(bytes + 12)),
+			.destination = address_v4(load_be32(bytes + 16)),
+			.header = bytes,
+			.payload = bytes + IPV4_HEADER_MIN,
+			.payload_bytes = load_be16(bytes + 2) - (uint32_t)IPV4_HEADER_MIN,
+			.header_bytes = IPV4_HEADER_MIN,
+			.protocol = IPV4_PROTOCOL_TCP,
+			.interface = packet->interface,
+			.tos = bytes[1],
+			.ttl = bytes[8],
+			.checksum_ok = packet->flags & ELEVEN_PACKET_CHECKSUM_OK,
+			.segment_bytes = packet->segment_bytes,
+		};
+		return IP_SEGMENT;
+	}
+	fault = ipv4_parse(&parsed, bytes, length);
+	rule = packet_rule(ip, &parsed, fault, length, packet->interface, link_group);
 	if (rule == RULE_IP_NOT_OURS || rule == RULE_IP_GROUP) {
 		trace_count(ip->trace, rule);
 		return IP_CONSUMED;

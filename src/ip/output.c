@@ -36,7 +36,7 @@ int ip_header_write(struct ip *ip, const struct ip_route *route, const struct ad
 	CHECK(route->loopback || route->interface < ip->interface_count);
 	if (!route->loopback && interface->given.kind == ELEVEN_LINK_ETHERNET) {
 		struct ethernet frame = { .source = interface->mac, .type = ETHERNET_TYPE_IPV4 };
-		struct address next_hop = route_next_hop(interface, remote);
+		struct address next_hop = address_v4(route_next_hop(interface, address_v4_value(remote)));
 		int result = neighbour_resolve(ip, route->interface, &next_hop, &frame.destination, NULL);
 
 		if (result != 0)

@@ -20,14 +20,6 @@ static bool is_no_host(uint32_t address)
 	return address >> 24 == 0 || address >> 24 == 127 || is_no_unicast(address);
 }
 
-static bool is_subnet_broadcast(const struct interface *interface, uint32_t address)
-{
-	uint32_t host = address & ~interface->mask;
-
-	return interface->given.prefix_bits <= 30 && ((address ^ interface->address) & interface->mask) == 0 &&
-	       (host == 0 || host == ~interface->mask);
-}
-
 static bool mac_is_usable(const struct mac *mac)
 {
 	static const struct mac none;
@@ -48,7 +40,7 @@ bool route_is_broadcast(const struct ip *ip, uint32_t address)
 	if (address == UINT32_MAX || address == 0)
 		return true;
 	for (uint32_t i = 0; i < ip->interface_count; i++)
-		if (is_subnet_broadcast(&ip->interfaces[i], address))
+		if (route_is_subnet_broadcast(&ip->interfaces[i], address))
 			return true;
 	return false;
 }
@@ -73,12 +65,12 @@ int ip_interface_add(struct ip *ip, const struct eleven_interface *given)
 	interface.address = address_v4_value(&address);
 	interface.mask = given->prefix_bits == 0 ? 0 : UINT32_MAX << (32 - given->prefix_bits);
 	memcpy(interface.mac.bytes, given->mac, sizeof(interface.mac.bytes));
-	if (is_no_host(interface.address) || is_subnet_broadcast(&interface, interface.address))
+	if (is_no_host(interface.address) || route_is_subnet_broadcast(&interface, interface.address))
 		return -EINVAL;
-	if (!address_is_any(&gateway) &&
-	    (!address_is_v4(&gateway) || is_no_host(address_v4_value(&gateway)) ||
-	     address_v4_value(&gateway) == interface.address ||
-	     is_subnet_broadcast(&interface, address_v4_value(&gateway))))
+	interface.gateway = address_is_any(&gateway) ? 0 : address_v4_value(&gateway);
+	if (interface.gateway != 0 &&
+	    (!address_is_v4(&gateway) || is_no_host(interface.gateway) || interface.gateway == interface.address ||
+	     route_is_subnet_broadcast(&interface, interface.gateway)))
 		return -EINVAL;
 	if (given->kind == ELEVEN_LINK_ETHERNET && !mac_is_usable(&interface.mac))
 		return -EINVAL;
@@ -117,14 +109,10 @@ static const struct interface *interface_toward(const struct ip *ip, uint32_t re
 
 	for (uint32_t i = 0; i < ip->interface_count; i++) {
 		const struct interface *interface = &ip->interfaces[i];
-		struct address gateway = address_given(&interface->given.gateway);
-		bool on_link = ((remote ^ interface->address) & interface->mask) == 0;
-		unsigned rank = 2;
+		unsigned rank = interface->gateway ? 4 : 2;
 
-		if (on_link && interface->given.prefix_bits > 0)
+		if (((remote ^ interface->address) & interface->mask) == 0 && interface->mask != 0)
 			rank = 8 + 2u * interface->given.prefix_bits;
-		else if (!address_is_any(&gateway))
-			rank = 4;
 		if (interface->address == local)
 			rank += rank >= 8 ? 1 : 3;
 		if (rank > best_rank) {
@@ -135,40 +123,46 @@ static const struct interface *interface_toward(const struct ip *ip, uint32_t re
 	return best;
 }
 
-struct address route_next_hop(const struct interface *interface, const struct address *remote)
+uint32_t route_next_hop(const struct interface *interface, uint32_t remote)
 {
-	struct address gateway = address_given(&interface->given.gateway);
+	bool on_link = interface->gateway == 0 || ((remote ^ interface->address) & interface->mask) == 0;
 
-	if (address_is_any(&gateway) || ((address_v4_value(remote) ^ interface->address) & interface->mask) == 0)
-		return *remote;
-	return gateway;
+	return on_link ? remote : interface->gateway;
+}
+
+/* Inside the stack: to 127.0.0.0/8 from 127.0.0.1, to our own address from that address, unless one is chosen. */
+static int route_loopback(const struct address *remote, const struct address *chosen, struct ip_route *route)
+{
+	*route = (struct ip_route){ *remote, IP_LOOPBACK, true, IP_LOOPBACK_MTU };
+	if (chosen)
+		route->local = *chosen;
+	else if (address_is_loopback(remote))
+		route->local = address_v4(0x7f000001);
+	return 0;
 }
 
 int ip_route(const struct ip *ip, const struct address *remote, const struct address *local, struct ip_route *route)
 {
 	const struct interface *interface;
-	bool chosen = local && !address_is_any(local);
-	uint32_t to;
+	uint32_t to, from = 0;
 
-	if (chosen && !ip_is_local(ip, local))
+	if (local && address_is_any(local))
+		local = NULL;
+	if (local && !ip_is_local(ip, local))
 		return -EADDRNOTAVAIL;
 	if (!address_is_v4(remote))
 		return address_is_any(remote) || address_is_multicast(remote) ? -EINVAL : -ENETUNREACH;
 	to = address_v4_value(remote);
-	if (ip_is_local(ip, remote)) {
-		*route = (struct ip_route){ chosen ? *local : *remote, IP_LOOPBACK, true, IP_LOOPBACK_MTU };
-		if (!chosen && address_is_loopback(remote))
-			route->local = address_v4(0x7f000001);
-		return 0;
-	}
-	if (is_no_host(to) || route_is_broadcast(ip, to))
+	if (to >> 24 == 127 || interface_of(ip, to))
+		return route_loopback(remote, local, route);
+	if (local)
+		from = address_v4_value(local);
+	if (is_no_host(to) || route_is_broadcast(ip, to) || from >> 24 == 127)
 		return -EINVAL;
-	if (chosen && address_is_loopback(local))
-		return -EINVAL;
-	interface = interface_toward(ip, to, chosen ? address_v4_value(local) : 0);
+	interface = interface_toward(ip, to, from);
 	if (!interface)
 		return -ENETUNREACH;
-	*route = (struct ip_route){ chosen ? *local : address_v4(interface->address),
+	*route = (struct ip_route){ local ? *local : address_v4(interface->address),
 				    (uint8_t)(interface - ip->interfaces), false, interface->given.mtu };
 	return 0;
 }

@@ -45,6 +45,7 @@
 struct interface {
 	struct eleven_interface given;
 	uint32_t address, mask;         /* IPv4, host order */
+	uint32_t gateway;               /* 0: none, all is on the link */
 	struct mac mac;
 	uint8_t announces_left;         /* gratuitous ARP requests to send */
 	bool announce_ready;            /* one is due and waits for ip_output() */
@@ -175,10 +176,19 @@ void ip_rule(struct ip *ip, enum rule rule, const struct address *local, const s
 
 /* The interface that has this address, or NULL. */
 const struct interface *interface_of(const struct ip *ip, uint32_t address);
+/* All ones or, in the old form, all zeros behind the prefix; a link of two or one has none (RFC 3021). */
+static inline bool route_is_subnet_broadcast(const struct interface *interface, uint32_t address)
+{
+	uint32_t host = address & ~interface->mask;
+
+	return ((address ^ interface->address) & interface->mask) == 0 && (host == 0 || host == ~interface->mask) &&
+	       interface->given.prefix_bits <= 30;
+}
+
 /* A broadcast address, limited or of one of our subnets, in the old form (all zero) too: RFC 1122 §3.3.6. */
 bool route_is_broadcast(const struct ip *ip, uint32_t address);
 /* The host on the link to send to on the way to `remote`. */
-struct address route_next_hop(const struct interface *interface, const struct address *remote);
+uint32_t route_next_hop(const struct interface *interface, uint32_t remote);
 
 /* ---- neighbour.c */
 

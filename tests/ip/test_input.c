@@ -391,6 +391,79 @@ static void test_drops_are_traced_with_their_addresses(void **state)
 	host_free(&host);
 }
 
+/* Is this TCP for us?  Said once more in other words, and slowly. */
+static bool model_accepts(const uint8_t *bytes, size_t n)
+{
+	static const struct {
+		uint32_t first, last;
+	} nobody[] = { { 0, 0x00ffffff }, { 0x7f000000, 0x7fffffff }, { 0xe0000000, 0xffffffff }, { OURS, OURS },
+		       { 0x0a000000, 0x0a000000 }, { 0x0a0000ff, 0x0a0000ff }, { 0x0b000000, 0x0b000000 } };
+	struct ipv4 packet;
+	uint32_t source;
+
+	if (ipv4_parse(&packet, bytes, n) != IPV4_OK || packet.protocol != IPV4_PROTOCOL_TCP || packet.source_route)
+		return false;
+	if (ipv4_is_fragment(&packet))
+		return false;
+	source = address_v4_value(&packet.source);
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
+		if (source >= nobody[i].first && source <= nobody[i].last)
+			return false;
+	return address_v4_value(&packet.destination) == OURS || address_v4_value(&packet.destination) == 0x0b000000;
+}
+
+/* The way most packets take and the way of the others let in the same ones. */
+static void test_fast_path_equals_the_model(void **state)
+{
+	static const uint32_t addresses[] = { OURS, PEER, AFAR, 0, 0x00ffffff, 0x01000000, 0x7effffff, 0x7f000001,
+					      0x80000000, 0xdfffffff, 0xe0000000, 0xffffffff, 0x0a0000ff, 0x0a000000,
+					      0x0b000000, 0x0b000001 };
+	struct eleven_interface interface = tun_interface();
+	struct random chance;
+	struct host host;
+	unsigned in = 0;
+
+	(void)state;
+	host_make_tun(&host);
+	interface.address = public_v4(0x0b000000);
+	interface.prefix_bits = 31;
+	assert_int_equal(ip_interface_add(host.ip, &interface), 1);
+	random_seed(&chance, 5);
+	for (unsigned i = 0; i < 200000; i++) {
+		static const uint8_t nops[40] = { 1, 1, 1, 1 };
+		struct ipv4 fields = { .ttl = 5, .options = nops, .options_bytes = random_below(&chance, 4) ? 0 : 4 };
+		uint8_t packet[64];
+		size_t n;
+		bool expected;
+
+		n = packet_make(packet, addresses[random_below(&chance, 16)],
+				addresses[random_below(&chance, 4) ? 0 : 14], 6, text, 20, &fields);
+		if (random_below(&chance, 2))
+			packet[random_below(&chance, 10)] = (uint8_t)random_next(&chance);
+		if (random_below(&chance, 4) == 0)
+			store_be16(packet + 6, (uint16_t)(1u << random_below(&chance, 16)));
+		if (random_below(&chance, 8) == 0)
+			n = random_below(&chance, n + 1);
+		if (n >= 20 && (packet[0] & 15u) * 4 <= n && random_below(&chance, 16))
+			packet_fix(packet);
+		expected = model_accepts(packet, n);
+		assert_int_equal(host_input(&host, packet, n), expected ? IP_SEGMENT : IP_CONSUMED);
+		if (!expected)
+			continue;
+		in++;
+		assert_ptr_equal(host.datagram.header, host.packet);
+		assert_ptr_equal(host.datagram.payload, host.packet + host.datagram.header_bytes);
+		assert_int_equal(host.datagram.header_bytes, (packet[0] & 15u) * 4);
+		assert_int_equal(host.datagram.payload_bytes, load_be16(packet + 2) - host.datagram.header_bytes);
+		assert_int_equal(host.datagram.tos, packet[1]);
+		assert_int_equal(host.datagram.ttl, packet[8]);
+		assert_int_equal(address_v4_value(&host.datagram.source), load_be32(packet + 12));
+		assert_int_equal(address_v4_value(&host.datagram.destination), load_be32(packet + 16));
+	}
+	assert_in_range(in, 20000, 180000);
+	host_free(&host);
+}
+
 /* A payload that is often a good ICMP message, and then often an error that quotes a segment of ours. */
 static size_t noise_payload(struct random *chance, uint8_t payload[128])
 {
@@ -493,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_loopback_knows_no_martians),
 		cmocka_unit_test(test_drops_are_traced_with_their_addresses),
+		cmocka_unit_test(test_fast_path_equals_the_model),
 		cmocka_unit_test(test_V80_V88_V92_V100_noise_never_crashes),
 	};
 
