@@ -188,7 +188,7 @@ static int connect_start(struct sock *sock, const struct sock_request *request, 
 		return connect_errno(error, &address);
 	error = pair_attach(sock, program);
 	if (!error) {
-		sock->filled_bytes = pair_fill(program);
+		sock->filled_bytes = pair_fill(sock->service, program);
 		error = loop_add(sock->service->loop, sock->fd, SOCK_EVENTS, sock_event, sock);
 	}
 	if (error) {

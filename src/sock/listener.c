@@ -99,8 +99,11 @@ void listener_end(struct sock *listener)
 	if (!sock)
 		return;
 	listener_taken(listener);
-	if (pair_is_held(sock))
-		return;                 /* taken just before */
+	if (pair_is_held(sock)) {
+		/* Taken just before, or not closed yet with the queue it lay in: its own end will tell. */
+		sock->doubt_until = sock_now(sock) + SOCK_DOUBT_NS;
+		return;
+	}
 	sock_release(sock, true);
 	sock_free(sock);
 }

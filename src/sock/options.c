@@ -199,6 +199,8 @@ int option_set(struct sock *sock, const struct sock_request *request)
 		value = row->initial;
 	else if (row->level == IPPROTO_IP && row->name == IP_TTL && value == -1)
 		value = row->initial;
+	else if (row->level == IPPROTO_TCP && row->name == TCP_LINGER2)
+		value = value < 0 ? -1 : value == 0 ? row->initial : value;
 	else if (row->kind == NUMBER && (value < row->least || value > row->most))
 		return -EINVAL;
 	*value_of(sock, row) = option_value(sock, row, value);
@@ -275,7 +277,7 @@ int option_get(struct sock *sock, const struct sock_request *request, struct soc
 		return 0;
 	}
 	if (!row)
-		return -ENOPROTOOPT;
+		return request->level == IPPROTO_TCP || request->level == IPPROTO_IP ? -ENOPROTOOPT : -EOPNOTSUPP;
 	value = *value_of(sock, row);
 	if (row->level == IPPROTO_TCP && row->name == TCP_MAXSEG)
 		value = segment_bytes(sock, value);

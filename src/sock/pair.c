@@ -21,7 +21,8 @@
 
 #include "sock/sock.h"
 
-#define FILL_CHUNK 32768        /* near the most that the kernel puts into one packet */
+#define FILL_BIG 32768          /* near the most that the kernel puts into one packet */
+#define FILL_MIDDLE 3000
 
 static socklen_t name_make(struct sockaddr_un *name, const struct sock_service *service, uint64_t serial)
 {
@@ -40,20 +41,6 @@ static int name_bind(int fd, const struct sock_service *service, uint64_t serial
 	socklen_t length = name_make(&name, service, serial);
 
 	return bind(fd, (struct sockaddr *)&name, length) < 0 ? -errno : 0;
-}
-
-int pair_start(struct sock_service *service)
-{
-	service->diag = -1;
-	service->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (service->listener < 0)
-		return -errno;
-	service->listener_length = name_make(&service->listener_name, service, 0);
-	if (bind(service->listener, (struct sockaddr *)&service->listener_name, service->listener_length) < 0 ||
-	    listen(service->listener, 16) < 0)
-		return -errno;
-	service->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	return 0;
 }
 
 void pair_stop(struct sock_service *service)
@@ -142,30 +129,84 @@ static int queue_bytes(int fd)
 	return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
 }
 
-/*
- * Big packets first, for speed, then a middle one and single bytes, so that the byte that is kept in
- * the end pins a small packet.  Writing stops being possible when the packets' memory reaches SO_SNDBUF.
- */
-uint32_t pair_fill(int program)
+static uint32_t fill_send(int program, uint32_t count, size_t bytes)
 {
-	static const uint8_t zeros[FILL_CHUNK];
-	int limit = 0, left;
-	socklen_t length = sizeof(limit);
+	static const uint8_t zeros[FILL_BIG];
 	uint32_t filled = 0;
-	ssize_t sent;
 
-	getsockopt(program, SOL_SOCKET, SO_SNDBUF, &limit, &length);
-	while ((left = limit - queue_bytes(program)) > 8192) {
-		size_t bytes = left > FILL_CHUNK + 8192 ? FILL_CHUNK : (size_t)(left - 4096) / 2;
+	while (count-- > 0) {
+		ssize_t sent = send(program, zeros, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		sent = send(program, zeros, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent <= 0)
 			break;
 		filled += (uint32_t)sent;
 	}
-	while ((sent = send(program, zeros, 1, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
-		filled += (uint32_t)sent;
 	return filled;
+}
+
+/*
+ * Writing stops being possible when the packets' memory reaches SO_SNDBUF, and polling writable ends at a
+ * quarter of it.  Single bytes and middling packets go first, so that when all is drained the way back over
+ * that quarter is one step or two: each is an edge for an edge-triggered epoll.  The last packet holds one
+ * byte, the one that is kept, so that an idle connection pins little.
+ */
+uint32_t pair_fill(const struct sock_service *service, int program)
+{
+	uint32_t filled = fill_send(program, service->fill[0], 1);
+
+	filled += fill_send(program, service->fill[1], FILL_MIDDLE);
+	filled += fill_send(program, service->fill[2], FILL_BIG);
+	return filled + fill_send(program, UINT32_MAX, 1);
+}
+
+/* How much of the kernel's memory a packet of `bytes` takes. */
+static uint32_t packet_memory(int ends[2], size_t bytes)
+{
+	uint8_t scratch[FILL_BIG];
+	uint32_t memory;
+
+	fill_send(ends[0], 1, bytes);
+	memory = (uint32_t)queue_bytes(ends[0]);
+	while (recv(ends[1], scratch, sizeof(scratch), MSG_DONTWAIT) > 0)
+		;
+	return memory ? memory : UINT32_MAX / 2;
+}
+
+/* How many packets of each kind it takes, on this kernel, to leave room for one more byte. */
+static int fill_plan(struct sock_service *service)
+{
+	static const size_t sizes[3] = { 1, FILL_MIDDLE, FILL_BIG };
+	int ends[2], limit = 0;
+	socklen_t length = sizeof(limit);
+	uint32_t memory[3], left;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	for (unsigned i = 0; i < 3; i++)
+		memory[i] = packet_memory(ends, sizes[i]);
+	getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &limit, &length);
+	close(ends[0]);
+	close(ends[1]);
+	left = (uint32_t)limit > memory[0] ? (uint32_t)limit - memory[0] : 0;
+	for (unsigned i = 3; i-- > 0;) {
+		service->fill[i] = left / memory[i];
+		left -= service->fill[i] * memory[i];
+	}
+	return 0;
+}
+
+int pair_start(struct sock_service *service)
+{
+	service->diag = -1;
+	service->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (service->listener < 0)
+		return -errno;
+	service->listener_length = name_make(&service->listener_name, service, 0);
+	if (bind(service->listener, (struct sockaddr *)&service->listener_name, service->listener_length) < 0 ||
+	    listen(service->listener, 16) < 0)
+		return -errno;
+	service->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	return fill_plan(service);
 }
 
 void pair_mute(int program)
@@ -173,19 +214,27 @@ void pair_mute(int program)
 	int least = 1;
 
 	setsockopt(program, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
-	pair_fill(program);
+	fill_send(program, UINT32_MAX, 1);
 	shutdown(program, SHUT_WR);
 }
 
 void pair_drain(struct sock *sock)
 {
-	uint8_t *scratch = sock->service->scratch;
+	struct iovec part[8];
+	struct msghdr message = { .msg_iov = part, .msg_iovlen = 8 };
 	uint32_t left = sock->filled_bytes;
 
 	while (left > 1) {
-		size_t want = left - 1 < sizeof(sock->service->scratch) ? left - 1 : sizeof(sock->service->scratch);
-		ssize_t got = recv(sock->fd, scratch, want, MSG_DONTWAIT);
+		uint32_t want = left - 1;
+		ssize_t got;
 
+		for (unsigned i = 0; i < 8; i++) {
+			size_t bytes = sizeof(sock->service->scratch);
+
+			part[i] = (struct iovec){ sock->service->scratch, want < bytes ? want : bytes };
+			want -= (uint32_t)part[i].iov_len;
+		}
+		got = recvmsg(sock->fd, &message, MSG_DONTWAIT);
 		if (got <= 0)
 			break;
 		left -= (uint32_t)got;

@@ -207,7 +207,8 @@ static void leaving_step(struct sock *sock)
 static void program_gone(struct sock *sock)
 {
 	bool abort = sock->phase == SOCK_CONNECTED && sock->handle &&
-		     ((sock->linger_on && sock->linger_s == 0) || text_unread(sock));
+		     ((sock->linger_on && sock->linger_s == 0) || sock_now(sock) < sock->doubt_until ||
+		      text_unread(sock));
 
 	if (sock->phase == SOCK_CONNECTED && sock->handle && !abort && !sock->reset_pending) {
 		sock->phase = SOCK_LEAVING;

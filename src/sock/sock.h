@@ -44,6 +44,7 @@
 #define SOCK_SWEEP_NS 1000000000ull     /* how often descriptors without a pair are looked at */
 #define SOCK_SWEEP_MAX 512u             /* at most so many each time: 5 us each */
 #define SOCK_LEAVING_NS 120000000000ull /* text left by a program that moves no more is given up after this */
+#define SOCK_DOUBT_NS 20000000ull       /* for the kernel to close descriptors that lay in a closed queue */
 #define SOCK_BACKLOG_MAX 4096           /* net.core.somaxconn */
 
 enum sock_phase {
@@ -91,6 +92,7 @@ struct sock {
 	struct sock *next, *previous;   /* in the service's list of those to look at, if `listed` */
 	bool listed;
 	uint64_t since;                 /* LEAVING: of its last progress */
+	uint64_t doubt_until;           /* its listener went with it in the queue, or just after it was taken */
 	struct sock *giver;             /* the listener in whose queue it is */
 	struct sock *given;             /* LISTENING: the connection that is in the queue */
 	struct control_client *closer;  /* waits for the reply to SOCK_CLOSE */
@@ -121,6 +123,7 @@ struct sock_service {
 	struct sockaddr_un listener_name;
 	socklen_t listener_length;
 	int diag;                       /* NETLINK_SOCK_DIAG; -1: not to be had */
+	uint32_t fill[3];               /* packets that fill a send buffer: single bytes, middling, big */
 	uint32_t send_buffer_max, receive_buffer_max;   /* net.core.wmem_max, rmem_max */
 	uint8_t scratch[65536];         /* what is thrown away */
 };
@@ -163,7 +166,7 @@ int pair_attach(struct sock *sock, int program);
 /* Both ends, for an accepted connection, with the kept byte: the program's, or -errno. */
 int pair_make(struct sock *sock);
 /* Not writable any more: how many bytes that took. */
-uint32_t pair_fill(int program);
+uint32_t pair_fill(const struct sock_service *service, int program);
 /* A listener's end is never writable and says EPIPE. */
 void pair_mute(int program);
 /* Writable again; one byte is kept. */
