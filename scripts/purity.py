@@ -54,6 +54,20 @@ def static_exports(build):
     return list(exported(str(build / "libeleven.a")))
 
 
+def defined_twice(build):
+    """No two folders define the same name: all of them are linked into one program."""
+    seen = {}
+    for library in sorted(build.glob("lib*.a")):
+        if library.name in ("libeleven.a", "libsim.a"):
+            continue
+        for line in output("nm", "--defined-only", "--extern-only", "-P", str(library)).splitlines():
+            fields = line.split()
+            if len(fields) < 3 or fields[1] in "WV":
+                continue
+            if seen.setdefault(fields[0], library.name) != library.name:
+                yield f"{fields[0]}: in {seen[fields[0]]} and {library.name}"
+
+
 def declared_functions(build):
     """Every function that eleven.h declares is in libeleven.so."""
     header = (pathlib.Path(__file__).resolve().parent.parent / "include" / "eleven.h").read_text()
@@ -69,7 +83,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         core = scratch + "/core.o"
         subprocess.run(["ld", "-r", "-o", core, "--whole-archive", *libraries], check=True)
-        checks = [(undefined_symbols, core), (writable_data, core), (shared_exports, build), (static_exports, build)]
+        checks = [(undefined_symbols, core), (writable_data, core), (shared_exports, build), (static_exports, build),
+                  (defined_twice, build)]
         if (build / "libstack.a").exists():
             checks.append((declared_functions, build))
         print(f"1..{len(checks)}")
