@@ -24,6 +24,13 @@
 #define FILL_BIG 32768          /* near the most that the kernel puts into one packet */
 #define FILL_MIDDLE 3000
 
+/*
+ * A program's end polls writable while its packets take at most a quarter of this, and the byte that is kept
+ * pins the packet it lies in: at most 37 KiB when written, 16 pages and a header when sendfile(2) spliced it.
+ * SO_SNDBUF is doubled by the kernel; any user may have 208 KiB of it.
+ */
+#define PROGRAM_SEND_BUFFER (4 * (16 * 4096 + 4096))
+
 static socklen_t name_make(struct sockaddr_un *name, const struct sock_service *service, uint64_t serial)
 {
 	int length;
@@ -51,10 +58,18 @@ void pair_stop(struct sock_service *service)
 		close(service->diag);
 }
 
-static void inode_learn(struct sock *sock, int program)
+static void program_buffer_set(int program)
+{
+	int half = PROGRAM_SEND_BUFFER / 2;
+
+	setsockopt(program, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
+}
+
+static void program_end_begin(struct sock *sock, int program)
 {
 	struct stat st;
 
+	program_buffer_set(program);
 	if (fstat(program, &st) == 0)
 		sock->inode = st.st_ino;
 }
@@ -71,7 +86,7 @@ int pair_open(struct sock *sock)
 		close(fd);
 		return error;
 	}
-	inode_learn(sock, fd);
+	program_end_begin(sock, fd);
 	return fd;
 }
 
@@ -106,7 +121,7 @@ int pair_make(struct sock *sock)
 		return error;
 	}
 	setsockopt(ends[1], SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-	inode_learn(sock, ends[0]);
+	program_end_begin(sock, ends[0]);
 	sock->fd = ends[1];
 	sock->kept = true;
 	pair_limit(sock);
@@ -182,6 +197,7 @@ static int fill_plan(struct sock_service *service)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
+	program_buffer_set(ends[0]);
 	for (unsigned i = 0; i < 3; i++)
 		memory[i] = packet_memory(ends, sizes[i]);
 	getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &limit, &length);

@@ -15,9 +15,7 @@
  * The kept byte.  The kernel resets the program's end (ECONNRESET after pending text, ERR, HUP) when the
  * host's end is closed with something unread.  So one byte is always left in the host's queue: it was
  * sent on already, `kept` says that it is there, and each reading starts by throwing it away and ends by
- * peeking at the last one.  It pins the packet it lies in, at most 37 KiB of the kernel's memory, which
- * is why the program's end keeps its send buffer of 208 KiB: a quarter of that must hold it, or the
- * socket would not poll writable.
+ * peeking at the last one.  It pins the packet it lies in: pair.c says what that asks of the buffers.
  *
  * Who is gone?  HUP on the host's end means that both directions are shut.  When the host has shut its
  * own (the peer's FIN was passed on) a shutdown(SHUT_WR) looks like a close; then the name tells: it
