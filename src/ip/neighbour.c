@@ -20,7 +20,8 @@
  * The cache is poisoned no further than RFC 826 demands: nobody not known or not asking for us is
  * entered; an entry changes its MAC at most once a second, and one changed unasked is
  * not trusted: its next use asks.  Under a flood of addresses that do not answer, at most half of
- * the cache is theirs; of the rest the least recently used goes first.
+ * the cache is theirs; of the rest the least recently used goes first.  Who waited for an entry that was
+ * thrown out is told to ask again, a second later: at once, two of them could throw each other out for ever.
  */
 #include <errno.h>
 
@@ -157,6 +158,8 @@ static struct neighbour *neighbour_take(struct ip *ip)
 	if (!share_used_up && !(victim && victim->state == NEIGHBOUR_FAILED))
 		victim = list_first(&n->resolved);
 	trace_count(ip->trace, RULE_NEIGHBOUR_EVICTED);
+	if (victim->state == NEIGHBOUR_INCOMPLETE && n->retry_at == 0)
+		n->retry_at = ip->now + NEIGHBOUR_INTERVAL_NS;
 	neighbour_free(ip, victim);
 	return pool_take(&n->pool);
 }
@@ -251,6 +254,7 @@ void neighbour_learn(struct ip *ip, uint8_t interface, const struct address *add
 	}
 	trace_count(ip->trace, RULE_NEIGHBOUR_LEARNED);
 	neighbour_set_mac(ip, neighbour_enter(ip, interface, address, NEIGHBOUR_REACHABLE), mac, false);
+	ip->neighbours.epoch++;
 }
 
 void neighbours_timers(struct ip *ip)
@@ -258,6 +262,10 @@ void neighbours_timers(struct ip *ip)
 	struct neighbours *n = &ip->neighbours;
 	struct neighbour *neighbour;
 
+	if (n->retry_at != 0 && n->retry_at <= ip->now) {
+		n->retry_at = 0;
+		n->epoch++;
+	}
 	while ((neighbour = list_first(&n->waiting)) && neighbour->next <= ip->now) {
 		if (neighbour->tries < NEIGHBOUR_TRIES_MAX) {
 			neighbour_request(ip, neighbour);
@@ -284,8 +292,9 @@ void neighbours_timers(struct ip *ip)
 uint64_t neighbours_deadline(const struct ip *ip)
 {
 	const struct neighbour *neighbour = list_first(&ip->neighbours.waiting);
+	uint64_t deadline = neighbour ? neighbour->next : TIME_NEVER;
 
-	return neighbour ? neighbour->next : TIME_NEVER;
+	return ip->neighbours.retry_at != 0 && ip->neighbours.retry_at < deadline ? ip->neighbours.retry_at : deadline;
 }
 
 uint32_t ip_neighbour_epoch(const struct ip *ip)

@@ -86,7 +86,8 @@ struct neighbours {
 	struct list waiting;            /* INCOMPLETE and PROBE by `next`: each waits equally long, so it is a queue */
 	struct list requests;           /* an ARP request is to be sent */
 	uint32_t unresolved_max;
-	uint32_t epoch;
+	uint32_t epoch;                 /* changes when waiting for a neighbour may have an end */
+	uint64_t retry_at;              /* one waited for was thrown out: who waits asks again then; 0: none */
 };
 
 /* ---- fragments: fragment.c */

@@ -173,6 +173,39 @@ static void test_V102_flood_of_unknown_addresses(void **state)
 	host_free(&host);
 }
 
+/* Two wait and there is room for one: both are told to try again, but no more than once a second. */
+static void test_V102_who_waits_for_one_thrown_out_asks_again(void **state)
+{
+	struct eleven_interface interface = ethernet_interface();
+	unsigned changes = 0;
+	struct host host;
+	struct mac mac;
+	uint32_t epoch;
+
+	(void)state;
+	host_config(&host);
+	host.config.neighbours_max = 1;
+	host_start(&host);
+	assert_int_equal(ip_interface_add(host.ip, &interface), 0);
+	header_to(&host, PEER, &mac);
+	header_to(&host, ROUTER, &mac);
+	epoch = ip_neighbour_epoch(host.ip);
+	for (unsigned i = 0; i < 1000; i++) {
+		while (host_output(&host))
+			;
+		assert_true(ip_deadline(host.ip) <= host.now + SEC(1));
+		host_wait(&host, MS(10));
+		if (ip_neighbour_epoch(host.ip) == epoch)
+			continue;
+		epoch = ip_neighbour_epoch(host.ip);
+		changes++;
+		header_to(&host, PEER, &mac);
+		header_to(&host, ROUTER, &mac);
+	}
+	assert_in_range(changes, 9, 10);
+	host_free(&host);
+}
+
 static void test_V102_flood_of_questions_does_not_push_anybody_out(void **state)
 {
 	struct mac mac, sender = other_mac;
@@ -205,6 +238,7 @@ static void test_learning_stops_when_the_cache_is_full(void **state)
 	for (uint32_t i = 2; i < 7; i++)
 		arp_in(&host, ARP_REQUEST, &peer_mac, 0x0a000000 + i, OURS);
 	assert_int_equal(host_taken(&host, RULE_NEIGHBOUR_LEARNED), 2);
+	assert_int_equal(ip_neighbour_epoch(host.ip), 2);
 	assert_int_equal(host_taken(&host, RULE_NEIGHBOUR_NOT_LEARNED), 3);
 	host_free(&host);
 }
@@ -339,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_V101_gratuitous_arp_changes_a_known_entry_within_bounds),
 		cmocka_unit_test(test_V101_changed_unasked_is_asked_again),
 		cmocka_unit_test(test_V102_flood_of_unknown_addresses),
+		cmocka_unit_test(test_V102_who_waits_for_one_thrown_out_asks_again),
 		cmocka_unit_test(test_V102_flood_of_questions_does_not_push_anybody_out),
 		cmocka_unit_test(test_learning_stops_when_the_cache_is_full),
 		cmocka_unit_test(test_1122_2_3_2_2_R1_echo_reply_waits_for_its_neighbour),
