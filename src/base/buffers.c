@@ -3,14 +3,18 @@
  * A buddy allocator; see buffers.h.
  *
  * Theory of operation.  The region is cut into blocks, each of 2^k units and at a multiple of
- * its size.  marks[i] says what starts at unit i: MARK_FREE | k, MARK_TAKEN | k, or 0 inside a
- * block.  Free blocks of an order are a doubly linked list through their first 8 bytes; `orders`
+ * its size.  marks[i] says what starts at unit i: MARK_FREE | k, MARK_TAKEN | k, MARK_KEPT | k, or
+ * 0 inside a block.  Free blocks of an order are a doubly linked list through their first 8 bytes; `orders`
  * has a bit per list that is not empty, so the smallest order that can serve is one count of
  * zeros away.  A take splits that block, a give joins it with its buddy (the block whose first
  * unit differs in bit k alone) as long as that one is free and whole.
  *
- * Invariant: no two free buddies of one order.  So when all is given back the region is again the
- * blocks it began with: the powers of two that its number of units is the sum of.
+ * Invariant: no two free buddies of one order.  So when all is given back and nothing is kept, the
+ * region is again the blocks it began with: the powers of two that its number of units is the sum of.
+ *
+ * Splitting a region of gigabytes down to a block of kilobytes and joining it again costs twenty
+ * steps each way, on twenty pages.  A connection that opens and closes on an idle stack would pay
+ * that for each of its rings, so the first few blocks given back are kept as they are.
  */
 #include "base/buffers.h"
 
@@ -20,6 +24,7 @@
 
 #define MARK_FREE  0x80
 #define MARK_TAKEN 0x40
+#define MARK_KEPT  0x20
 
 struct buffers_node {
 	uint32_t prev, next;    /* references; 0 none */
@@ -90,14 +95,25 @@ void buffers_init(struct buffers *b, void *memory, size_t total_bytes, unsigned 
 	}
 }
 
-uint32_t buffers_take(struct buffers *b, unsigned order)
+/* A kept block, as if it had been given and taken again; 0 when there is none. */
+static uint32_t kept_take(struct buffers *b, unsigned order)
 {
-	uint32_t fitting, ref;
+	uint32_t ref;
+
+	if (order >= BUFFERS_KEPT_ORDERS || !b->kept[order])
+		return 0;
+	ref = b->kept[order];
+	b->kept[order] = node_at(b, ref)->next;
+	b->kept_count[order]--;
+	return ref;
+}
+
+/* Down from the smallest free block that is large enough. */
+static uint32_t block_split_off(struct buffers *b, unsigned order)
+{
+	uint32_t fitting = b->orders & ~0u << order, ref;
 	unsigned from;
 
-	if (order >= BUFFERS_ORDERS)
-		return 0;
-	fitting = b->orders & ~0u << order;
 	if (!fitting)
 		return 0;
 	from = (unsigned)__builtin_ctz(fitting);
@@ -107,16 +123,12 @@ uint32_t buffers_take(struct buffers *b, unsigned order)
 		from--;
 		block_free(b, ref + (1u << from), from);
 	}
-	b->marks[ref - 1] = (uint8_t)(MARK_TAKEN | order);
-	b->units_used += 1u << order;
 	return ref;
 }
 
-void buffers_give(struct buffers *b, uint32_t ref, unsigned order)
+/* Up as far as the buddies are free. */
+static void block_join(struct buffers *b, uint32_t ref, unsigned order)
 {
-	CHECK(ref != 0 && ref <= b->units && order < BUFFERS_ORDERS);
-	CHECK(b->marks[ref - 1] == (MARK_TAKEN | order));
-	b->units_used -= 1u << order;
 	b->marks[ref - 1] = 0;
 	for (; order < BUFFERS_ORDERS - 1; order++) {
 		uint32_t buddy = ((ref - 1) ^ 1u << order) + 1;
@@ -128,4 +140,49 @@ void buffers_give(struct buffers *b, uint32_t ref, unsigned order)
 			ref = buddy;
 	}
 	block_free(b, ref, order);
+}
+
+void buffers_settle(struct buffers *b)
+{
+	for (unsigned order = 0; order < BUFFERS_KEPT_ORDERS; order++) {
+		uint32_t ref;
+
+		while ((ref = kept_take(b, order)))
+			block_join(b, ref, order);
+	}
+}
+
+uint32_t buffers_take(struct buffers *b, unsigned order)
+{
+	uint32_t ref;
+
+	if (order >= BUFFERS_ORDERS)
+		return 0;
+	ref = kept_take(b, order);
+	if (!ref)
+		ref = block_split_off(b, order);
+	if (!ref) {
+		buffers_settle(b);
+		ref = block_split_off(b, order);
+	}
+	if (!ref)
+		return 0;
+	b->marks[ref - 1] = (uint8_t)(MARK_TAKEN | order);
+	b->units_used += 1u << order;
+	return ref;
+}
+
+void buffers_give(struct buffers *b, uint32_t ref, unsigned order)
+{
+	CHECK(ref != 0 && ref <= b->units && order < BUFFERS_ORDERS);
+	CHECK(b->marks[ref - 1] == (MARK_TAKEN | order));
+	b->units_used -= 1u << order;
+	if (order < BUFFERS_KEPT_ORDERS && b->kept_count[order] < BUFFERS_KEPT_MAX) {
+		node_at(b, ref)->next = b->kept[order];
+		b->kept[order] = ref;
+		b->kept_count[order]++;
+		b->marks[ref - 1] = (uint8_t)(MARK_KEPT | order);
+		return;
+	}
+	block_join(b, ref, order);
 }

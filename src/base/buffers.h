@@ -6,6 +6,9 @@
  * region.  References are the block's first unit + 1, so 0 is none.  Free blocks are linked
  * through their own first bytes; beside the region there is one byte of bookkeeping per unit.
  * Memory never handed out is not touched, but for the first bytes of a block that a split leaves free.
+ *
+ * A few blocks of each small order that were given back are kept for the next take instead of
+ * joined with their neighbours, until a take finds nothing else.
  */
 #ifndef ELEVEN_BASE_BUFFERS_H
 #define ELEVEN_BASE_BUFFERS_H
@@ -13,7 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BUFFERS_ORDERS  32
+#define BUFFERS_ORDERS      32
+#define BUFFERS_KEPT_ORDERS 16  /* below this order blocks are kept … */
+#define BUFFERS_KEPT_MAX    8   /* … at most so many of each order: what one connection's turnover needs, and more */
 
 struct buffers {
 	uint8_t *memory;        /* the region: unit i is at i << unit_shift */
@@ -23,6 +28,8 @@ struct buffers {
 	uint32_t unit_shift;
 	uint32_t orders;        /* a bit per order of which a block is free */
 	uint32_t free[BUFFERS_ORDERS];  /* reference of the first free block of each order */
+	uint32_t kept[BUFFERS_KEPT_ORDERS];             /* the same of the blocks kept */
+	uint8_t kept_count[BUFFERS_KEPT_ORDERS];
 };
 
 /* Of memory to give for a region of total_bytes, bookkeeping included; unit_shift is 6 … 16. */
@@ -36,6 +43,9 @@ uint32_t buffers_take(struct buffers *b, unsigned order);
 
 /* With the order it was taken with. */
 void buffers_give(struct buffers *b, uint32_t ref, unsigned order);
+
+/* Joins the kept blocks with their neighbours. */
+void buffers_settle(struct buffers *b);
 
 static inline uint8_t *buffers_at(const struct buffers *b, uint32_t ref)
 {

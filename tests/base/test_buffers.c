@@ -58,6 +58,7 @@ static void check_whole(struct buffers *b)
 {
 	uint32_t refs[32], n = 0;
 
+	buffers_settle(b);
 	assert_int_equal(b->orders, b->units);
 	for (unsigned order = 32; order-- > 0;)
 		if (b->units & 1u << order)
@@ -139,7 +140,41 @@ static void test_memory_not_handed_out_is_hardly_touched(void **state)
 	assert_true(bytes_not_zero(memory, total) <= 20 * 8);
 	buffers_give(&b, ref, 0);
 	assert_true(bytes_not_zero(memory, total) <= 21 * 8);
-	assert_true(buffers_take(&b, 20) != 0 && buffers_take(&b, 0) == 0);
+	ref = buffers_take(&b, 20);
+	assert_true(ref != 0 && buffers_take(&b, 0) == 0);
+	buffers_give(&b, ref, 20);
+	assert_int_equal(b.orders, 1 << 20);    /* large blocks are never kept */
+	free(memory);
+}
+
+/* Kept blocks are a head start and never a loss: the whole region can be taken right after small ones came back. */
+static void test_what_is_kept_is_taken_again_and_never_missed(void **state)
+{
+	enum { UNITS = 256 };
+	uint8_t *memory = calloc(1, buffers_bytes(UNITS << 6, 6));
+	uint32_t refs[UNITS];
+	struct buffers b;
+
+	(void)state;
+	buffers_init(&b, memory, UNITS << 6, 6);
+	refs[0] = buffers_take(&b, 3);
+	buffers_give(&b, refs[0], 3);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(buffers_take(&b, 3), refs[0]);
+		buffers_give(&b, refs[0], 3);
+	}
+	assert_int_equal(b.kept_count[3], 1);
+	for (unsigned order = 0; order <= 8; order++) {
+		uint32_t count = UNITS >> order;
+
+		for (uint32_t i = 0; i < count; i++)
+			assert_int_not_equal(refs[i] = buffers_take(&b, order), 0);
+		assert_int_equal(buffers_take(&b, 0), 0);
+		assert_int_equal(buffers_free_bytes(&b), 0);
+		for (uint32_t i = 0; i < count; i++)
+			buffers_give(&b, refs[i], order);
+		assert_int_equal(buffers_used_bytes(&b), 0);
+	}
 	free(memory);
 }
 
@@ -161,7 +196,7 @@ static void test_what_was_not_taken_is_refused(void **state)
 {
 	static uint64_t memory[16 * 8 + 2];
 	struct buffers b;
-	uint32_t ref;
+	uint32_t ref, refs[16];
 
 	(void)state;
 	assert_int_equal(buffers_bytes(16 * 64, 6), sizeof(memory));
@@ -175,6 +210,13 @@ static void test_what_was_not_taken_is_refused(void **state)
 	expect_assert_failure(buffers_give(&b, ref, 2));
 	assert_int_equal(buffers_take(&b, 5), 0);
 	assert_int_equal(buffers_take(&b, 32), 0);
+	for (int i = 0; i < 16; i++)
+		refs[i] = buffers_take(&b, 0);
+	for (int i = 0; i < 16; i++)
+		buffers_give(&b, refs[i], 0);
+	/* Kept, or joined with its neighbours: given all the same. */
+	for (volatile int i = 0; i < 16; i++)
+		expect_assert_failure(buffers_give(&b, refs[i], 0));
 	expect_assert_failure(buffers_bytes(4096, 5));
 	expect_assert_failure(buffers_bytes(4096, 17));
 }
@@ -184,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_overlap_and_all_returned_is_whole_again),
 		cmocka_unit_test(test_memory_not_handed_out_is_hardly_touched),
+		cmocka_unit_test(test_what_is_kept_is_taken_again_and_never_missed),
 		cmocka_unit_test(test_orders_are_rounded_up),
 		cmocka_unit_test(test_what_was_not_taken_is_refused),
 	};
