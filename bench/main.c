@@ -222,9 +222,9 @@ static void measure(const struct figure *figure)
 			if (!results[i].known)
 				continue;
 			if (figure->work == MEMORY_IDLE)
-				values[i][round] = peers[i]->open_idle(4000);
+				values[i][round] = peers[i]->open_idle(8000);
 			else if (figure->work == MEMORY_TIME_WAIT)
-				values[i][round] = peers[i]->time_wait(4000);
+				values[i][round] = peers[i]->time_wait(8000);
 			else
 				values[i][round] = (double)amounts[i] / work_do(figure, peers[i], amounts[i]) *
 						   (figure->work == BULK ? 8e-9 : 1);
@@ -242,6 +242,45 @@ static void measure(const struct figure *figure)
 		print_json(figure, results);
 	else
 		print_text(figure, results);
+}
+
+static void print_kernel_figure(const char *name, const char *title, const char *system, double *values, unsigned count)
+{
+	struct result result;
+
+	if (count == 0)
+		return;
+	result = summarise(values, count, false);
+	if (options.json)
+		printf("{\"figure\": \"%s\", \"unit\": \"Gbit/s\", \"%s\": {\"median\": %.6g, \"best\": %.6g}}\n", name,
+		       system, result.median, result.best);
+	else
+		printf("%-64s  %s %.2f (best %.2f) Gbit/s\n", title, system, result.median, result.best);
+	fflush(stdout);
+}
+
+static void measure_kernel(void)
+{
+	double veth[ROUNDS_MAX], in[ROUNDS_MAX], out[ROUNDS_MAX];
+	unsigned veths = 0, ins = 0, outs = 0;
+	struct kernel_figures measured = { 0 };
+
+	for (unsigned round = 0; round < options.rounds; round++) {
+		measured = kernel_measure(options.seconds * 5);
+		if (measured.veth > 0)
+			veth[veths++] = measured.veth / 1e9;
+		if (measured.tun_in > 0)
+			in[ins++] = measured.tun_in / 1e9;
+		if (measured.tun_out > 0)
+			out[outs++] = measured.tun_out / 1e9;
+		if (measured.reason[0])
+			break;
+	}
+	print_kernel_figure("veth", "goodput, kernel to kernel over veth", "kernel", veth, veths);
+	print_kernel_figure("tun-in", "goodput, kernel to eleven over tun, MTU 1500", "eleven", in, ins);
+	print_kernel_figure("tun-out", "goodput, eleven to kernel over tun, MTU 1500", "eleven", out, outs);
+	if (measured.reason[0])
+		fprintf(stderr, "eleven-bench: not all was measured through the kernel: %s\n", measured.reason);
 }
 
 static error_t option_parse(int key, char *arg, struct argp_state *state)
@@ -308,5 +347,7 @@ int main(int argc, char **argv)
 		else
 			measure(&figures[i]);
 	}
+	if (!options.no_kernel && !options.list && !options.work && (!options.only || !strcmp(options.only, "kernel")))
+		measure_kernel();
 	return 0;
 }

@@ -4,7 +4,7 @@
  *
  * Two stacks, one for each host, are joined by a wire that is a memcpy.  The client sends a line, the server answers
  * it in upper case, both close; every change of state is printed with its reason.  Time is a number that this program
- * counts up itself: the two minutes of TIME-WAIT pass at once.
+ * counts up itself: the minute of TIME-WAIT passes at once.
  *
  *     cc embed.c $(pkg-config --cflags --libs eleven)
  */
