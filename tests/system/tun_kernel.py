@@ -33,8 +33,8 @@ def ping(size, sequence):
     raw.settimeout(2)
     body = os.urandom(size)
     head = struct.pack("!BBHHH", 8, 0, 0, 77, sequence)
-    raw.sendto(struct.pack("!BBHHH", 8, 0, checksum(head + body), 77, sequence) + body, (HOST, 0))
     start = time.monotonic()
+    raw.sendto(struct.pack("!BBHHH", 8, 0, checksum(head + body), 77, sequence) + body, (HOST, 0))
     while True:
         try:
             packet = raw.recv(70000)
