@@ -144,7 +144,8 @@ static void add_in(struct rows *rows, size_t index)
 		pending_settle(rows, item->side, item->trace.time, false);
 		row_add(rows, ROW_STRAIGHT, !item->side, item->trace.time, index);
 	} else if (last != NULL && last->kind == ROW_SEND && item->match != EXCHANGE_NONE &&
-		   last->item == item->match && item->trace.time < last->time + EXCHANGE_AT_ONCE_NS && rows->pending[item->side] == NULL) {
+		   last->item == item->match && rows->pending[item->side] == NULL &&
+		   item->trace.time < last->time + EXCHANGE_AT_ONCE_NS) {
 		last->kind = ROW_STRAIGHT;
 	} else {
 		pending_settle(rows, item->side, item->trace.time, false);

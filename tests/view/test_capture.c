@@ -128,7 +128,7 @@ static void test_each_change_of_state_is_in_a_comment_once(void **state)
 	file_read();
 	assert_int_equal(found.packets, scene.packets[0] + scene.packets[1]);
 	assert_int_equal(found.packets, capture_count(capture));
-	golden_check("capture-comments.txt", found.text);
+	golden_check("capture-comments.golden", found.text);
 	capture_destroy(capture);
 }
 
