@@ -18,6 +18,10 @@ static const struct verb {
 	{ "down", verb_down, "stop it" },
 	{ "run", verb_run, "run a program on it" },
 	{ "link", verb_link, "delay, lose, reorder, hold and step through packets on the wire" },
+	{ "netstat", verb_netstat, "connections, in the columns of netstat(8)" },
+	{ "states", verb_states, "the state diagram, and what each connection waits for" },
+	{ "watch", verb_watch, "changes of state as they happen, or the ladder of a connection" },
+	{ "trace", verb_trace, "segments as they come and go, or a capture with comments" },
 	{ "config", verb_config, "every number of the stack that can be chosen" },
 };
 

@@ -15,8 +15,12 @@ typedef int verb_fn(int argc, char **argv);
 verb_fn verb_config;
 verb_fn verb_down;
 verb_fn verb_link;
+verb_fn verb_netstat;
 verb_fn verb_run;
+verb_fn verb_states;
+verb_fn verb_trace;
 verb_fn verb_up;
+verb_fn verb_watch;
 
 /*
  * argp_parse() with the house's manners: a mistake is one line on standard error and status 2, also
