@@ -108,7 +108,10 @@ static unsigned port_room(struct link *link)
 
 static uint64_t port_deadline(const struct link *link)
 {
-	return ((const struct port *)link)->queue.packets > 0 ? 0 : UINT64_MAX;
+	const struct port *port = (const struct port *)link;
+
+	/* What is lent takes room from the senders until it is given back, in the next port_receive(). */
+	return port->queue.packets > 0 || port->lent ? 0 : UINT64_MAX;
 }
 
 static void port_destroy(struct link *link)
