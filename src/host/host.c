@@ -81,6 +81,7 @@ static void stack_receive(struct host *host, struct host_stack *s, uint64_t now)
 		packets_in_show(host, s, packets, n, now);
 	host->packets_in[s->index] += n;
 	eleven_input(s->stack, packets, n, now);
+	link_release(s->link);
 	if (n == HOST_PACKETS_MAX)
 		s->kicked = true;       /* there may be more */
 }

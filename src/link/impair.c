@@ -246,6 +246,17 @@ static void port_pull(struct port *port, uint64_t now)
 		else
 			port_put(port, false, packet->bytes, packet->length, packet->flags, now);
 	}
+	link_release(port->inner);
+}
+
+static void port_release(struct link *link)
+{
+	struct port *port = (struct port *)link;
+
+	for (unsigned i = 0; i < port->lent_count; i++)
+		pipe_packet_free(&port->in, port->lent[i]);
+	port->lent_count = 0;
+	link_release(port->inner);
 }
 
 static unsigned port_receive(struct link *link, struct eleven_packet *packets, unsigned count, uint64_t now)
@@ -255,9 +266,7 @@ static unsigned port_receive(struct link *link, struct eleven_packet *packets, u
 	unsigned n = 0;
 
 	port_flush(port, now);
-	for (unsigned i = 0; i < port->lent_count; i++)
-		pipe_packet_free(&port->in, port->lent[i]);
-	port->lent_count = 0;
+	port_release(link);
 	if (!port_is_active(port, false)) {
 		n = link_receive(port->inner, packets, count, now);
 		link->counts.in += n;
@@ -301,8 +310,7 @@ static void port_destroy(struct link *link)
 {
 	struct port *port = (struct port *)link;
 
-	for (unsigned i = 0; i < port->lent_count; i++)
-		pipe_packet_free(&port->in, port->lent[i]);
+	port_release(link);
 	port->impair->ports[port->number] = NULL;
 	link_destroy(port->inner);
 	pipe_free(&port->out);
@@ -313,6 +321,7 @@ static void port_destroy(struct link *link)
 static const struct link_ops port_ops = {
 	.send = port_send,
 	.receive = port_receive,
+	.release = port_release,
 	.room = port_room,
 	.deadline = port_deadline,
 	.descriptor = port_descriptor,

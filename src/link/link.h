@@ -5,7 +5,8 @@
  *
  * Packets move in batches.  link_send() has done with the packets when it returns (they are lent by
  * eleven_output()); what it could not send is dropped and counted, so callers ask link_room() first
- * if they would rather wait.  Packets from link_receive() are lent until the next call on the link.
+ * if they would rather wait.  Packets from link_receive() are lent until link_release() or the next
+ * link_receive().
  *
  * No link reads a clock: `now` is an argument, so that everything runs in virtual time as well.
  */
@@ -28,6 +29,7 @@ struct link_counts {
 struct link_ops {
 	void (*send)(struct link *link, const struct eleven_out *packets, unsigned count, uint64_t now);
 	unsigned (*receive)(struct link *link, struct eleven_packet *packets, unsigned count, uint64_t now);
+	void (*release)(struct link *link);             /* NULL: nothing to do */
 	unsigned (*room)(struct link *link);            /* NULL: LINK_BATCH_MAX */
 	uint64_t (*deadline)(const struct link *link);  /* NULL: never */
 	int (*descriptor)(const struct link *link);     /* NULL: none */
@@ -49,10 +51,17 @@ static inline void link_send(struct link *link, const struct eleven_out *packets
 	link->ops->send(link, packets, count, now);
 }
 
-/* Up to `count` packets, lent until the next call on this link. */
+/* Up to `count` packets, lent until link_release() or the next call of this. */
 static inline unsigned link_receive(struct link *link, struct eleven_packet *packets, unsigned count, uint64_t now)
 {
 	return link->ops->receive(link, packets, count, now);
+}
+
+/* Has done with what link_receive() gave: their room is free for the sender again. */
+static inline void link_release(struct link *link)
+{
+	if (link->ops->release)
+		link->ops->release(link);
 }
 
 /* How many packets, of any size, link_send() would take now without dropping for want of room. */

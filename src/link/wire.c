@@ -78,14 +78,22 @@ static void port_send(struct link *link, const struct eleven_out *packets, unsig
 	}
 }
 
+static void port_release(struct link *link)
+{
+	struct port *port = (struct port *)link;
+
+	if (port->lent)
+		packet_queue_release(&port->queue);
+	port->lent = false;
+}
+
 static unsigned port_receive(struct link *link, struct eleven_packet *packets, unsigned count, uint64_t now)
 {
 	struct port *port = (struct port *)link;
 	unsigned n;
 
 	(void)now;
-	if (port->lent)
-		packet_queue_release(&port->queue);
+	port_release(link);
 	n = packet_queue_take(&port->queue, packets, count);
 	port->lent = n > 0;
 	link->counts.in += n;
@@ -129,6 +137,7 @@ static void port_destroy(struct link *link)
 static const struct link_ops port_ops = {
 	.send = port_send,
 	.receive = port_receive,
+	.release = port_release,
 	.room = port_room,
 	.deadline = port_deadline,
 	.destroy = port_destroy,
