@@ -124,6 +124,8 @@ static void client_accept(int listener)
 	fd = accept(listener, (struct sockaddr *)&peer, &length);
 	if (fd < 0) {
 		/* The client gave up meanwhile, or we are short of something for the moment: neither ends a server. */
+		if (errno == EINVAL || errno == EBADF)
+			die("accept");          /* it listens no more: the host that held the socket is gone */
 		if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
 			fprintf(stderr, "accept error: %s\n", strerror(errno));
 		return;

@@ -293,6 +293,8 @@ int host_stack_add(struct host *host, const char *name, const struct eleven_conf
 		return error;
 	}
 	strcpy(s->name, name);
+	/* Everything, always: a ladder is asked for afterwards, of a connection that nobody watched at the time. */
+	eleven_trace_kinds(s->stack, (1u << ELEVEN_TRACE_KINDS) - 1);
 	link->wake = link_woken;
 	link->wake_context = s;
 	host->stacks[host->count++] = s;

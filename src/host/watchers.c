@@ -34,20 +34,6 @@ struct watchers {
 	_Alignas(8) uint8_t message[BODY_MAX];
 };
 
-/* The kinds that a stack has to record: what it does anyway, and what any watch wants. */
-static void kinds_update(struct watchers *watchers)
-{
-	for (unsigned i = 0; i < host_count(watchers->host); i++) {
-		const struct host_stack *s = host_at(watchers->host, i);
-		uint32_t kinds = 1u << ELEVEN_TRACE_TRANSITION | 1u << ELEVEN_TRACE_RULE;
-
-		for (const struct watch *watch = watchers->watches; watch; watch = watch->next)
-			if (!watch->capture && (!watch->only || watch->only == s))
-				kinds |= watch->kinds;
-		eleven_trace_kinds(s->stack, kinds);
-	}
-}
-
 /* ---------------------------------------------------------------- trace */
 
 /* Reads one message's worth of a stack's records; only those of the wanted kinds stay. False: none. */
@@ -195,7 +181,6 @@ static void handle_trace(void *context, struct control_client *client, const str
 	watch->kinds = request.kinds & ((1u << ELEVEN_TRACE_KINDS) - 1);
 	if (!request.backlog)
 		trace_skip(watch);
-	kinds_update(context);
 	control_stream(client, message->request, stream_trace, state);
 }
 
@@ -228,7 +213,6 @@ static void client_gone(void *context, struct control_client *client)
 			host_off_packet(watchers->host, capture_packet, watchers);
 		free(watch);
 	}
-	kinds_update(watchers);
 }
 
 static void turn_done(void *context, struct host_stack *stack)

@@ -100,6 +100,8 @@ void eleven_source_conn(struct conn_view *conn, const struct control_status *fro
 	conn->family = address_is_v4(&local) || address_is_any(&local) ? 4 : 6;
 	conn->state = status->state < ELEVEN_STATES ? status->state : ELEVEN_CLOSED;
 	conn->previous = status->previous_state < ELEVEN_STATES ? status->previous_state : ELEVEN_STATES;
+	if (conn->state == ELEVEN_TIME_WAIT && conn->previous == ELEVEN_CLOSED)
+		conn->previous = ELEVEN_STATES; /* the small record does not keep it */
 	conn->sub = status->sub;
 	conn->sub_known = UINT32_MAX;
 	conn->age_ns = age(from->now, status->since);

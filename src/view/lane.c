@@ -161,9 +161,12 @@ void lane_note(struct lane *lane, int side, const char *text)
 
 	while (end < LAST && strcmp(lane->cell[mirror(side, end + 1)], "│") != 0)
 		end++;
+	if (end < LAST)
+		end--;                  /* a space before the column */
 	if (n > end - start)
 		n = end - start;
-	put_text(lane, side == LEFT ? start : mirror(side, start + n - 1), n, text);
+	if (n > 0)
+		put_text(lane, side == LEFT ? start : mirror(side, start + n - 1), n, text);
 }
 
 void lane_middle(struct lane *lane, const char *text)
