@@ -168,9 +168,17 @@ def no_default(files):
     for file in files:
         if file.folder != "tcp" or file.tested_by or not file.is_c:
             continue
+        switches = {}           # by indentation: what the innermost switch there is over
         for number, line in enumerate(file.lines, 1):
-            if re.match(r"\s*default\s*:", line):
-                yield f"{file.name}:{number}: default"
+            match = re.match(r"(\s*)(switch \((.*)\)|default\s*:|case TCP_)", line)
+            if not match:
+                continue
+            if match.group(3):
+                switches[match.group(1)] = match.group(3)
+            elif line.strip().startswith("case"):
+                switches[match.group(1)] = "state"
+            elif "state" in switches.get(match.group(1), "state"):
+                yield f"{file.name}:{number}: default in a switch over states"
 
 
 def mutable_statics(files):

@@ -84,11 +84,10 @@ struct tcb *tcb_of(const struct tcp *tcp, eleven_handle handle)
 
 uint32_t tuple_hash(const struct tcp *tcp, const struct tuple *tuple)
 {
+	uint64_t local = address_v4_value(&tuple->local), remote = address_v4_value(&tuple->remote);
 	uint64_t ports = (uint64_t)tuple->local_port << 16 | tuple->remote_port;
 
-	return (uint32_t)siphash_words2(&tcp->table_key,
-					(uint64_t)address_v4_value(&tuple->local) << 32 | address_v4_value(&tuple->remote),
-					ports);
+	return (uint32_t)siphash_words2(&tcp->table_key, local << 32 | remote, ports);
 }
 
 static bool reference_has_tuple(const struct tcp *tcp, uint32_t ref, const struct tuple *tuple)

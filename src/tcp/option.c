@@ -167,7 +167,8 @@ int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_opti
 		[ELEVEN_OPTION_NODELAY] = tcb->nodelay,
 		[ELEVEN_OPTION_CORK] = tcb->cork,
 		[ELEVEN_OPTION_QUICK_ACK] = tcb->quick_ack,
-		[ELEVEN_OPTION_MSS] = tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN ? tcb->mss_cap : tcb->snd.mss,
+		[ELEVEN_OPTION_MSS] = tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN ? tcb->mss_cap :
+												     tcb->snd.mss,
 		[ELEVEN_OPTION_KEEPALIVE] = tcb->keepalive,
 		[ELEVEN_OPTION_KEEPALIVE_IDLE] = tcb->keepalive_idle,
 		[ELEVEN_OPTION_KEEPALIVE_INTERVAL] = tcb->keepalive_interval,

@@ -16,7 +16,8 @@ static uint64_t rto_of(const struct rtt *rtt, const struct rtt_bounds *bounds)
 
 void rtt_init(struct rtt *rtt, const struct rtt_bounds *bounds)
 {
-	*rtt = (struct rtt){ .rto_ns = bounds->initial_ns, .timed_seq = rtt->timed_seq, .timed_at_ns = rtt->timed_at_ns };
+	*rtt = (struct rtt){ .rto_ns = bounds->initial_ns, .timed_seq = rtt->timed_seq,
+			     .timed_at_ns = rtt->timed_at_ns };
 }
 
 void rtt_sample(struct rtt *rtt, uint64_t sample_ns, const struct rtt_bounds *bounds)

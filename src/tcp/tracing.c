@@ -42,7 +42,8 @@ void rule_taken(struct tcp *tcp, struct tcb *tcb, enum rule rule)
 		record_of(tcp, ELEVEN_TRACE_RULE, tcb)->rule = (uint16_t)rule;
 }
 
-void trace_transition(struct tcp *tcp, const struct tcb *tcb, enum tcp_state before, enum tcp_state after, enum rule rule)
+void trace_transition(struct tcp *tcp, const struct tcb *tcb, enum tcp_state before, enum tcp_state after,
+		      enum rule rule)
 {
 	struct eleven_trace *t = record_of(tcp, ELEVEN_TRACE_TRANSITION, tcb);
 

@@ -9,7 +9,8 @@
 void rule_taken(struct tcp *tcp, struct tcb *tcb, enum rule rule);
 #define rule(tcp, tcb, name) rule_taken(tcp, tcb, RULE_##name)
 
-void trace_transition(struct tcp *tcp, const struct tcb *tcb, enum tcp_state before, enum tcp_state after, enum rule rule);
+void trace_transition(struct tcp *tcp, const struct tcb *tcb, enum tcp_state before, enum tcp_state after,
+		      enum rule rule);
 void trace_call(struct tcp *tcp, const struct tcb *tcb, enum eleven_call call, int64_t value);
 void trace_timeout(struct tcp *tcp, const struct tcb *tcb, enum eleven_timer timer);
 

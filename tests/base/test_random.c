@@ -42,7 +42,7 @@ static void test_below_is_even(void **state)
 {
 	enum { SIDES = 7, THROWS = 70000 };
 	unsigned seen[SIDES] = { 0 }, high = 0;
-	uint64_t odd = 0xc000000000000000ull;   /* three quarters of 2^64: a bare remainder would favour the low third */
+	uint64_t odd = 0xc000000000000000ull;   /* three quarters of 2^64: a remainder alone favours the low third */
 	struct random r;
 
 	(void)state;

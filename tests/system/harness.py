@@ -25,7 +25,8 @@ BREAKS = {
     "indented with tabs": ("src/view/bad.c", SPDX + "int f(void)\n{\n        return 0;\n}\n"),
     "notes of work left over": ("src/view/bad.c", SPDX + "/* TO" + "DO */\n"),
     "path of one particular machine": ("src/view/bad.c", SPDX + '/* "/ho' + 'me/me/file" */\n'),
-    "names them all": ("src/tcp/bad.c", SPDX + "void f(int s)\n{\n\tswitch (s) {\n\tdefault:\n\t}\n}\n"),
+    "names them all": ("src/tcp/bad.c", SPDX +
+                       "void f(int x)\n{\n\tswitch (x) {\n\tcase TCP_CLOSED:\n\tdefault:\n\t}\n}\n"),
     "no variables of its own": ("src/tcp/bad.c", SPDX + "static int count = 3;\n"),
     "in the build file of its folder": ("src/base/bad.c", SPDX),
 }
