@@ -61,6 +61,19 @@ for page in "$SOURCE"/man/*; do
 	mandoc -T lint -W warning "$page" >said 2>&1
 	ok $? "$(basename "$page") has no mistakes"
 done
+# The manual has every option that the program has, and no other.
+"$BUILD/eleven" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' >verbs
+for verb in $(cat verbs); do
+	"$BUILD/eleven" "$verb" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE '[a-z0-9]+(-[a-z0-9]+)*$'
+done | grep -vxE 'help|usage' | sort -u >has
+grep -oE 'Fl -[a-z0-9-]+' "$SOURCE/man/eleven.1" | sed 's/Fl -//' | grep -vxE 'help|version' | sort -u >told
+diff has told >said && [ -s has ]
+ok $? "eleven.1 tells of every option, and of no other"
+for verb in $(cat verbs); do
+	grep -qx "\.Ss eleven $verb" "$SOURCE/man/eleven.1" || echo "$verb"
+done >said
+[ ! -s said ]
+ok $? "eleven.1 tells of every verb"
 for name in $(grep -oE '\beleven_[a-z0-9_]+\(' "$SOURCE/include/eleven.h" | tr -d '(' | sort -u); do
 	grep -q "Fn $name\>" "$SOURCE/man/libeleven.3" || echo "$name"
 done >said
