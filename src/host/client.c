@@ -3,6 +3,7 @@
 #include "host/client.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,15 @@ static int hello_exchange(struct client *client)
 	return error;
 }
 
+/* In a folder that others may write to, the socket could be anybody's. */
+static bool peer_is_ours(int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+}
+
 int client_open(struct client *client)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -58,6 +68,8 @@ int client_open(struct client *client)
 		return -errno;
 	if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		error = -errno;
+	else if (!peer_is_ours(client->fd))
+		error = -EPERM;
 	else
 		error = hello_exchange(client);
 	if (error < 0)
@@ -82,6 +94,8 @@ void client_complain(const struct client *client, int error)
 		fprintf(stderr, "eleven: the host at %s closed the connection\n", client->path);
 	else if (error == -EPROTO)
 		fprintf(stderr, "eleven: what answers at %s is not an eleven host of this version\n", client->path);
+	else if (error == -EPERM || error == -EACCES)
+		fprintf(stderr, "eleven: the host at %s belongs to another user\n", client->path);
 	else if (error == -ENAMETOOLONG)
 		fprintf(stderr, "eleven: the path of the control socket is too long (107 bytes at most)\n");
 	else

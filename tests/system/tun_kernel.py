@@ -122,6 +122,18 @@ def impaired():
     run("eleven", "link", "clear")
 
 
+def beside_virtual_hosts():
+    status, text = run("eleven", "up", "-d", "--tun", "dev0", "--host", "a=10.0.0.1/24", "--host", "b=10.0.0.2/24")
+    ok(status == 0 and "main" in text and "10.0.0.2/24" in text, "a host on a tun beside two on the wire", text)
+    server = Program("eleven", "run", "--host", "b", "--", "server")
+    server.says("listening")
+    status, text = run("eleven", "run", "--host", "a", "--", "client", "10.0.0.2", text="one\n")
+    ok(status == 0 and "ONE" in text, "the virtual hosts reach each other", text)
+    ok(run("curl", "-s", "-m", "2", "http://10.11.0.2:8000/")[0] == 7, "`main` is another machine: it refuses")
+    server.kill(15)
+    run("eleven", "down")
+
+
 def refused_devices():
     result = run("eleven", "up", "-d", "--tun", "lo")
     ok(result[0] == 1 and result[1].count("\n") == 1 and "lo" in result[1], "a device of another kind", result)
@@ -138,6 +150,7 @@ if reachable("tun"):
     run("eleven", "down")
     ok(run("ip", "link", "show", "dev0")[0] != 0, "down: the device is gone")
     refused_devices()
+    beside_virtual_hosts()
     if reachable("tap"):
         files_both_ways("tap", 20, "clean wire")
         run("eleven", "down")
