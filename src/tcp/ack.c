@@ -56,20 +56,21 @@ static bool ack_in_range(struct work *w)
 {
 	struct tcb *tcb = w->tcb;
 
-	if (seq_lt(w->seg.ack, seq_sub(tcb->snd.una, tcb->snd.wnd_max))) {
-		rule(w->tcp, tcb, ACK_TOO_OLD);
-		output_challenge(w->tcp, tcb);
-		return false;
-	}
+	struct seq oldest = seq_sub(tcb->snd.una, tcb->snd.wnd_max);
+
+	if (seq_within(w->seg.ack, oldest, seq_distance(tcb->snd.max, oldest) + 1))
+		return true;
 	if (seq_gt(w->seg.ack, tcb->snd.max)) {
 		rule(w->tcp, tcb, ACK_FUTURE);
-		if (w->seg.text_bytes > 0)
+		if (w->seg.text_bytes > 0) {
 			tcb->want.ack_now = true;
-		else
-			output_challenge(w->tcp, tcb);
-		return false;
+			return false;
+		}
+	} else {
+		rule(w->tcp, tcb, ACK_TOO_OLD);
 	}
-	return true;
+	output_challenge(w->tcp, tcb);
+	return false;
 }
 
 static void congestion_acked(struct tcp *tcp, struct tcb *tcb, uint32_t acked, uint32_t flight_before)
@@ -184,7 +185,7 @@ bool ack_process(struct work *w)
 	tcb->last_ack_received = tcp->now;
 	if (tcb->persisting || tcb->snd.wnd == 0)
 		tcb->retries = 0;       /* it answers, so it lives: never given up (MUST-37) */
-	if (seq_gt(w->seg.ack, tcb->snd.una))
+	if (ack_is_new(tcb, w->seg.ack))
 		ack_advance(w);
 	else if (ack_is_duplicate(w))
 		ack_duplicate(w);

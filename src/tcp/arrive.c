@@ -158,7 +158,7 @@ static void syn_sent_segment_arrives(struct work *w)
 	struct tcb *tcb = w->tcb;
 	struct segment *seg = &w->seg;
 
-	if (seg->has_ack && (seq_le(seg->ack, tcb->snd.iss) || seq_gt(seg->ack, tcb->snd.max))) {
+	if (seg->has_ack && !ack_is_new(tcb, seg->ack)) {
 		if (seg->rst) {
 			rule(tcp, tcb, SYN_SENT_ACK_BAD_RST);
 			return;

@@ -217,7 +217,6 @@ static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chunk)
 {
 	struct seq end = seq_add(chunk->seq, chunk->text_bytes + chunk->fin);
-	bool probing = tcb->persisting && tcb->snd.wnd <= flight(tcb);
 
 	if (chunk->fin)
 		tcb->fin_sent = true;
@@ -231,17 +230,17 @@ static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chu
 		tcp->bytes_out += chunk->text_bytes;
 	}
 	tcb->last_sent = tcp->now;
-	if (seq_eq(chunk->seq, tcb->snd.nxt) && !probing)
+	if (seq_eq(chunk->seq, tcb->snd.nxt) && !chunk->probe)
 		tcb->snd.nxt = end;
 	if (seq_gt(end, tcb->snd.max)) {
-		if (!tcb->timing && !chunk->again && !probing) {
+		if (!tcb->timing && !chunk->again && !chunk->probe) {
 			tcb->timing = true;
 			tcb->rtt.timed_seq = chunk->seq;
 			tcb->rtt.timed_at_ns = tcp->now;
 		}
 		tcb->snd.max = end;
 	}
-	if (!probing)
+	if (!chunk->probe)
 		timer_sent(tcp, tcb);
 }
 

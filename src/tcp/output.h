@@ -22,6 +22,7 @@ struct chunk {
 	uint32_t text_bytes;
 	bool fin, push;
 	bool again;                     /* sent before */
+	bool probe;                     /* of the window: the send variables stay */
 };
 bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk);
 /* Most text the program may have waiting. */

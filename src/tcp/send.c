@@ -50,12 +50,17 @@ static bool short_segment_allowed(const struct tcb *tcb, uint32_t bytes, uint32_
 	return bytes >= tcb->snd.wnd_max / 2 && !(tcb->cork || tcb->more);
 }
 
+/* Something waits and may not go: what will move it? */
 static void hold_back(struct tcp *tcp, struct tcb *tcb)
 {
-	if ((tcb->cork || tcb->more) && tcb->deadline[SLOT_CORK] == TIME_NEVER)
-		timer_arm(tcp, tcb, SLOT_CORK, tcp->now + CORK_NS);
-	else if (flight(tcb) == 0 && !(tcb->cork || tcb->more))
+	bool window_full = tcb->snd.wnd <= flight(tcb);
+
+	if (!window_full && (tcb->cork || tcb->more)) {
+		if (tcb->deadline[SLOT_CORK] == TIME_NEVER)
+			timer_arm(tcp, tcb, SLOT_CORK, tcp->now + CORK_NS);
+	} else if (flight(tcb) == 0) {
 		timer_persist(tcp, tcb);
+	}
 }
 
 /* RFC 5681 §4.1, RFC 7661 is another matter: after an idle time the window says nothing any more. */
@@ -73,9 +78,8 @@ static void chunk_finish(const struct tcb *tcb, struct chunk *chunk)
 {
 	struct seq end = seq_add(chunk->seq, chunk->text_bytes);
 
-	/* The FIN takes a number of its own, which must be in the window unless it was sent before. */
-	chunk->fin = tcb->fin_queued && seq_eq(end, tcb->snd.end) &&
-		     (tcb->fin_sent || seq_distance(end, tcb->snd.una) < tcb->snd.wnd);
+	/* The FIN takes a number of its own, which must be in the window. */
+	chunk->fin = tcb->fin_queued && seq_eq(end, tcb->snd.end) && seq_distance(end, tcb->snd.una) < tcb->snd.wnd;
 	chunk->push = chunk->text_bytes > 0 && seq_gt(tcb->snd.push, chunk->seq) && seq_le(tcb->snd.push, end);
 	chunk->again = seq_lt(chunk->seq, tcb->snd.max);
 }
@@ -111,6 +115,7 @@ static bool probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	else
 		chunk->seq = seq_sub(tcb->snd.una, 1);
 	chunk->again = seq_lt(chunk->seq, tcb->snd.max);
+	chunk->probe = true;
 	return true;
 }
 

@@ -299,7 +299,7 @@ static bool fifth_syn_received(struct work *w)
 {
 	struct tcb *tcb = w->tcb;
 
-	if (!seq_gt(w->seg.ack, tcb->snd.una) || !seq_le(w->seg.ack, tcb->snd.max)) {
+	if (!ack_is_new(tcb, w->seg.ack)) {
 		rule(w->tcp, tcb, ACK_SYN_RECEIVED_RST);
 		output_reset_at(w->tcp, tcb, w->seg.ack);
 		return false;

@@ -337,6 +337,12 @@ static inline uint32_t unsent(const struct tcb *tcb)
 	return seq_lt(tcb->snd.nxt, tcb->snd.end) ? seq_distance(tcb->snd.end, tcb->snd.nxt) : 0;
 }
 
+/* SND.UNA < ack =< snd.max; right also at a distance of 2^31, where no comparison is. */
+static inline bool ack_is_new(const struct tcb *tcb, struct seq ack)
+{
+	return seq_within(ack, seq_add(tcb->snd.una, 1), seq_distance(tcb->snd.max, tcb->snd.una));
+}
+
 /* Has the three-way handshake come to where both ends know of each other?  §3.10.7.4's states. */
 static inline bool synchronized(const struct tcb *tcb)
 {

@@ -231,6 +231,18 @@ bool seventh_process_text(struct work *w)
 	return true;
 }
 
+/* Text that came from beyond the FIN is none. */
+static void nothing_behind_fin(struct tcp *tcp, struct tcb *tcb)
+{
+	struct ranges *ranges = reassembly_of(tcp, tcb);
+
+	if (ranges == NULL)
+		return;
+	ranges_trim_right(ranges, tcb->rcv.fin);
+	if (ranges->count == 0)
+		reassembly_release(tcp, tcb);
+}
+
 /* Eighth, check the FIN bit. */
 bool eighth_check_fin(struct work *w)
 {
@@ -240,6 +252,7 @@ bool eighth_check_fin(struct work *w)
 	if (w->seg.fin && !tcb->fin_seen) {
 		tcb->fin_seen = true;
 		tcb->rcv.fin = segment_fin_seq(&w->seg);
+		nothing_behind_fin(tcp, tcb);
 		if (!seq_eq(tcb->rcv.fin, tcb->rcv.nxt)) {
 			rule(tcp, tcb, FIN_OUT_OF_ORDER);
 			tcb->want.ack_now = true;

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/time.h"
+#include "tcp/connection.h"
 #include "tcp/tcb.h"
 #include "tcp/tcp.h"
 #include "wire/print.h"
