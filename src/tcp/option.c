@@ -6,6 +6,7 @@
 #include "tcp/options.h"
 #include "tcp/timer.h"
 
+#define TIME_LEAST_NS MS(1)             /* of keep-alive times: below it a timer would do nothing but fire */
 #define BUFFER_LEAST 2304u              /* socket(7): the least SO_RCVBUF there is */
 
 static uint32_t buffer_bytes(uint64_t value)
@@ -135,7 +136,7 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 	case ELEVEN_OPTION_USER_TIMEOUT:
 	case ELEVEN_OPTION_FIN_WAIT_2:
 	case ELEVEN_OPTION_DEFER_ACCEPT:
-		if (value > 1ull << 50 || (value == 0 && (option == ELEVEN_OPTION_KEEPALIVE_IDLE ||
+		if (value > 1ull << 50 || (value < TIME_LEAST_NS && (option == ELEVEN_OPTION_KEEPALIVE_IDLE ||
 							   option == ELEVEN_OPTION_KEEPALIVE_INTERVAL)))
 			return -EINVAL;
 		return time_set(tcp, tcb, option, value);
