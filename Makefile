@@ -40,7 +40,7 @@ test-tools:
 bench: configured
 	@scripts/setup.sh bench
 	@meson setup --reconfigure $(BUILD) >/dev/null
-	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench
+	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench >&2
 	@$(BUILD)/eleven-bench $(BENCH)
 	@bench/instructions.py $(BUILD)/eleven-bench $(filter --json,$(BENCH))
 

@@ -3,36 +3,41 @@
  * The Internet checksum, portable; see checksum.h.
  *
  * Words are summed as this machine loads them and the bytes of the result swapped at the end,
- * which comes to the same (RFC 1071 §2 (B)).  64-bit loads are added as two 32-bit halves into
- * 64-bit sums, which cannot overflow below 32 GiB and which compilers turn into vector code.
+ * which comes to the same (RFC 1071 §2 (B)).  64-bit words are added as two 32-bit halves into
+ * 64-bit sums, which cannot overflow below 16 GiB.  The compiler's vector type makes two words of
+ * one register of whatever the machine has (gcc at -O2 does not find that by itself, and needs
+ * three times the instructions).
  */
 #include "wire/checksum.h"
 
 #include <string.h>
 
-#define STEP 64         /* bytes a turn: enough independent sums for every vector width */
+#define STEP 64         /* bytes a turn: four vectors */
+
+typedef uint64_t vector __attribute__((vector_size(16)));
 
 struct lanes {
-	uint64_t sum[STEP / 8];
+	vector low, high;       /* sums of the low and of the high halves */
 };
 
 static inline void lanes_add(struct lanes *lanes, const uint8_t *at)
 {
-	for (unsigned i = 0; i < STEP / 8; i++) {
-		uint32_t half[2];
+	const vector mask = { 0xffffffffu, 0xffffffffu };
+	vector words[4];
 
-		memcpy(half, at + 8 * i, sizeof(half));
-		lanes->sum[i] += (uint64_t)half[0] + half[1];
-	}
+	memcpy(&words[0], at, 16);
+	memcpy(&words[1], at + 16, 16);
+	memcpy(&words[2], at + 32, 16);
+	memcpy(&words[3], at + 48, 16);
+	lanes->low += (words[0] & mask) + (words[1] & mask) + (words[2] & mask) + (words[3] & mask);
+	lanes->high += (words[0] >> 32) + (words[1] >> 32) + (words[2] >> 32) + (words[3] >> 32);
 }
 
 static inline uint64_t lanes_total(const struct lanes *lanes)
 {
-	uint64_t total = 0;
+	vector sum = lanes->low + lanes->high;
 
-	for (unsigned i = 0; i < STEP / 8; i++)
-		total = total + (lanes->sum[i] & 0xffffffffu) + (lanes->sum[i] >> 32);
-	return total;
+	return (sum[0] & 0xffffffffu) + (sum[0] >> 32) + (sum[1] & 0xffffffffu) + (sum[1] >> 32);
 }
 
 /* Fewer than STEP bytes, the last one of an odd number padded with zero. */
@@ -80,7 +85,7 @@ uint32_t checksum_add(uint32_t sum, const void *bytes, size_t n)
 	if (n == 0)
 		return sum;
 	if (left >= STEP) {
-		struct lanes lanes = { { 0 } };
+		struct lanes lanes = { { 0 }, { 0 } };
 
 		for (; left >= STEP; left -= STEP, at += STEP)
 			lanes_add(&lanes, at);
@@ -99,7 +104,7 @@ uint32_t checksum_copy(void *dst, const void *src, size_t n, uint32_t sum)
 	if (n == 0)
 		return sum;
 	if (left >= STEP) {
-		struct lanes lanes = { { 0 } };
+		struct lanes lanes = { { 0 }, { 0 } };
 
 		for (; left >= STEP; left -= STEP, from += STEP, to += STEP) {
 			memcpy(to, from, STEP);
