@@ -68,7 +68,7 @@ void output_unfolded(struct tcp *tcp, struct tcb *tcb)
 		options_of_syn(tcp, tcb, &seg->options);
 	} else {
 		seg->seq = tcb->snd.nxt;
-		seg->window = tcb->state == TCP_TIME_WAIT ? (uint16_t)tcb->rcv.limit : window_offer(tcp, tcb, false);
+		seg->window = tcb->kind == KIND_TIME_WAIT ? (uint16_t)tcb->rcv.limit : window_offer(tcp, tcb, false);
 		options_of_segment(tcp, tcb, &seg->options, true);
 	}
 	memset(&tcb->want, 0, sizeof(tcb->want));

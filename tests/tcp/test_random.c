@@ -60,7 +60,8 @@ static void tcb_holds(struct world *w, const struct tcb *tcb)
 		}
 		/* Something unacknowledged is always watched over. */
 		if (tcb->state != ELEVEN_TIME_WAIT && !seq_eq(tcb->snd.una, tcb->snd.max) && !tcb->ready)
-			assert_true(tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER);
+			assert_true(tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER ||
+				    (flight(tcb) == 0 && tcb->deadline[SLOT_CORK] != TIME_NEVER));
 		if (tcb->state != ELEVEN_TIME_WAIT && (unsent(tcb) > 0 || (tcb->fin_queued && !tcb->fin_acked)) &&
 		    !tcb->ready)
 			assert_true(tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER ||
