@@ -222,7 +222,7 @@ void time_wait_fold(struct tcp *tcp, struct tcb *tcb)
 	record->ts_offset = tcb->ts.offset;
 	record->since_ms = (uint32_t)(tcb->since / 1000000u);
 	record->rule = tcb->rule;
-	record->window = (uint16_t)min_u32(rcv_wnd(tcb) >> tcb->rcv.wscale, 65535);
+	record->window = window_offer(tcp, tcb, false);
 	table_replace(&tcp->connections, tcb->hash, reference(KIND_TCB, tcb_index(tcp, tcb)),
 		      reference(KIND_TIME_WAIT, index));
 	tcb->in_table = false;

@@ -63,9 +63,11 @@ uint16_t window_offer(const struct tcp *tcp, struct tcb *tcb, bool on_syn)
 	window = rcv_wnd(tcb);
 	if (on_syn)
 		return (uint16_t)min_u32(window, 65535);
-	/* Rounding down must not take back what was offered: round the edge itself when it is new. */
-	window >>= tcb->rcv.wscale;
-	return (uint16_t)min_u32(window, 65535);
+	/* Rounding down would take back what was offered (RFC 7323 §2.4): up, and that much is offered. */
+	window = min_u32((window + (1u << tcb->rcv.wscale) - 1) >> tcb->rcv.wscale, 65535);
+	if (window > 0)
+		tcb->rcv.edge = seq_max(tcb->rcv.edge, seq_add(tcb->rcv.nxt, window << tcb->rcv.wscale));
+	return (uint16_t)window;
 }
 
 void window_delivered(const struct tcp *tcp, struct tcb *tcb)
