@@ -27,8 +27,9 @@ static void rtt_measure(struct tcp *tcp, struct tcb *tcb, const struct segment *
 	} else if (tcb->retries > 0 && tcb->timestamps && seg->options.has_timestamps && seg->options.tsecr != 0) {
 		uint32_t ms = timestamp_now(tcp, tcb) - seg->options.tsecr;
 
+		/* Both ends are rounded down to the step: the true time may be one longer, and must not look shorter. */
 		if (ms < 600000)        /* an echo of something we never sent tells nothing */
-			rtt_sample(&tcb->rtt, MS(ms), &bounds);
+			rtt_sample(&tcb->rtt, MS(ms + 1), &bounds);
 	}
 }
 
@@ -131,7 +132,7 @@ static bool ack_is_duplicate(const struct work *w)
 	const struct tcb *tcb = w->tcb;
 
 	return !tcb->persisting && seq_eq(w->seg.ack, tcb->snd.una) && seq_lt(tcb->snd.una, tcb->snd.max) && !w->had_text &&
-	       !w->seg.fin && !w->seg.syn && ((uint32_t)w->seg.window << tcb->snd.wscale) == tcb->snd.wnd;
+	       !w->seg.fin && !w->seg.syn && w->window == tcb->snd.wnd;
 }
 
 static void ack_duplicate(struct work *w)
@@ -154,18 +155,24 @@ static void ack_duplicate(struct work *w)
 	}
 }
 
-/* The send window, from segments in their order (§3.10.7.4 Fifth, SND.WL1 and SND.WL2). */
-static void window_update(const struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+/*
+ * The send window, from segments in their order (§3.10.7.4 Fifth, SND.WL1 and SND.WL2).  SND.WND counts from
+ * SND.UNA, so an ACK that moves SND.UNA brings its window along even if a later segment was here before it: else the
+ * right edge would move by what was acknowledged, beyond what was offered.
+ */
+static void window_update(const struct work *w, bool advanced)
 {
-	struct rtt_bounds bounds = bounds_of(tcp);
+	struct tcb *tcb = w->tcb;
+	const struct segment *seg = &w->seg;
+	struct rtt_bounds bounds = bounds_of(w->tcp);
 	bool newer = seq_lt(tcb->snd.wl1, seg->seq) ||
 		     (seq_eq(tcb->snd.wl1, seg->seq) && seq_le(tcb->snd.wl2, seg->ack));
 
-	if (!newer)
+	if (!newer && !advanced)
 		return;
-	tcb->snd.wnd = (uint32_t)seg->window << tcb->snd.wscale;
+	tcb->snd.wnd = w->window;
 	tcb->snd.wnd_max = max_u32(tcb->snd.wnd_max, tcb->snd.wnd);
-	tcb->snd.wl1 = seg->seq;
+	tcb->snd.wl1 = seq_max(tcb->snd.wl1, seg->seq);
 	tcb->snd.wl2 = seg->ack;
 	if (tcb->persisting && tcb->snd.wnd > flight(tcb)) {
 		tcb->persisting = false;        /* room again: no need to probe */
@@ -179,17 +186,18 @@ bool ack_process(struct work *w)
 {
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
+	bool advanced = ack_is_new(tcb, w->seg.ack);
 
 	if (!ack_in_range(w))
 		return false;
 	tcb->last_ack_received = tcp->now;
 	if (tcb->persisting || tcb->snd.wnd == 0)
 		tcb->retries = 0;       /* it answers, so it lives: never given up (MUST-37) */
-	if (ack_is_new(tcb, w->seg.ack))
+	if (advanced)
 		ack_advance(w);
 	else if (ack_is_duplicate(w))
 		ack_duplicate(w);
 	if (seq_ge(w->seg.ack, tcb->snd.una))
-		window_update(tcp, tcb, &w->seg);
+		window_update(w, advanced);
 	return true;
 }

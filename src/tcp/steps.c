@@ -307,7 +307,7 @@ static bool fifth_syn_received(struct work *w)
 	if (tcb->kind == KIND_SYN_RECEIVED && !third_ack_admitted(w))
 		return false;
 	tcb = w->tcb;
-	tcb->snd.wnd = (uint32_t)w->seg.window << tcb->snd.wscale;
+	tcb->snd.wnd = w->window;
 	tcb->snd.wnd_max = max_u32(tcb->snd.wnd_max, tcb->snd.wnd);
 	tcb->snd.wl1 = w->seg.seq;
 	tcb->snd.wl2 = w->seg.ack;
@@ -368,6 +368,7 @@ static bool fifth_check_ack(struct work *w)
 void steps_run(struct work *w)
 {
 	w->had_text = w->seg.text_bytes > 0;
+	w->window = (uint32_t)w->seg.window << (w->seg.syn ? 0 : w->tcb->snd.wscale);
 	(void)(check_timestamps(w) && first_check_sequence(w) && second_check_rst(w) && fourth_check_syn(w) &&
 	       fifth_check_ack(w) && sixth_check_urg(w) && seventh_process_text(w) && eighth_check_fin(w));
 }

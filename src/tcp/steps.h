@@ -15,6 +15,7 @@ struct work {
 	struct tcb *tcb;
 	struct syn_received *record;    /* what tcb is unfolded from, or NULL */
 	struct segment seg;
+	uint32_t window;                /* SEG.WND in bytes: scaled, but for a SYN's (RFC 7323 §2.2) */
 	bool had_text;                  /* before anything was cut off */
 	uint16_t segment_bytes;         /* text of each of the segments joined in it; 0: single */
 };
