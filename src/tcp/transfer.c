@@ -125,10 +125,10 @@ int tcp_send_buf(struct tcp *tcp, eleven_handle handle, size_t bytes, struct ele
 	if (error)
 		return error;
 	can = send_room(tcp, tcb, bytes);
-	if (can == 0) {
+	if (can < bytes)
 		tcb->send_starved = true;
+	if (can == 0)
 		return -EAGAIN;
-	}
 	n = ring_room_slices(&tcb->send_ring, &tcp->buffers, lent);
 	for (unsigned i = 0; i < n; i++) {
 		room[i] = (struct eleven_slice){ lent[i].bytes, min_u32(lent[i].n, can) };
