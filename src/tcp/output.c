@@ -185,9 +185,21 @@ static void acked_by_this(struct tcb *tcb, bool pure)
 		tcb->quick_acks--;
 }
 
+/*
+ * SEG.SEQ of a segment without text.  Not SND.NXT, which goes back when a timeout sends all again: the peer may be
+ * past it, and two ends that each find the other's ACKs old would never hear of each other again.  Nor a number
+ * beyond the peer's window, which it would not accept either.
+ */
+static struct seq empty_seq(const struct tcb *tcb)
+{
+	struct seq edge = seq_add(tcb->snd.una, tcb->snd.wnd);
+
+	return seq_min(tcb->snd.max, seq_max(edge, tcb->snd.nxt));
+}
+
 static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-	*seg = (struct segment){ .seq = tcb->snd.nxt, .has_ack = true, .ack = tcb->rcv.nxt };
+	*seg = (struct segment){ .seq = empty_seq(tcb), .has_ack = true, .ack = tcb->rcv.nxt };
 	seg->window = window_offer(tcp, tcb, false);
 	options_of_segment(tcp, tcb, &seg->options, true);
 }
