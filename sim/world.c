@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* The world's making and its loop; see world.h. */
+#include "sim/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define INSTANT_EVENTS_MAX 200000u      /* O11: at one point of time */
+#define OUTPUT_CALLS_MAX   20000u       /* O11: batches of one stack at one point of time */
+
+void world_fail(struct world *world, const char *oracle, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(world->reason, sizeof(world->reason), format, arguments);
+	va_end(arguments);
+	world->failed = oracle;
+	longjmp(world->out, 1);
+}
+
+bool world_breaks(struct world *world, const char *oracle)
+{
+	if (!world->broken || strcmp(world->broken, oracle) || world->broken_after-- > 0)
+		return false;
+	world->broken = NULL;
+	return true;
+}
+
+/* ---------------------------------------------------------------- clocks */
+
+uint64_t host_now(const struct world *world, const struct host *host)
+{
+	uint64_t grain = US(world->spec.clock_grain_us), time = world->now + host->clock_offset;
+
+	return grain ? time - time % grain : time;
+}
+
+/* When a host's clock will have come to `time`. */
+static uint64_t world_time(const struct world *world, const struct host *host, uint64_t time)
+{
+	uint64_t grain = US(world->spec.clock_grain_us);
+
+	if (time == UINT64_MAX)
+		return time;
+	if (grain)
+		time = (time + grain - 1) / grain * grain;
+	return time > host->clock_offset ? time - host->clock_offset : 0;
+}
+
+/* ---------------------------------------------------------------- making */
+
+static void config_of(struct world *world, struct host *host, unsigned number)
+{
+	const struct spec *spec = &world->spec;
+	struct eleven_config *c = &host->config;
+	uint64_t options = spec->mixed_options ? random_below(&world->random, 8) :
+			   spec->timestamps | spec->window_scaling << 1 | spec->sack << 2;
+
+	eleven_config_init(c, (enum eleven_profile)spec->profile);
+	c->seed = spec->seed * 0x9e3779b97f4a7c15ull + number;
+	c->timestamps = options & 1;
+	c->window_scaling = options >> 1 & 1;
+	c->sack = options >> 2 & 1;
+	c->msl = MS(spec->msl_ms);
+	c->connections_max = spec->connections_max;
+	c->syn_received_max = spec->syn_received_max;
+	c->time_wait_max = spec->time_wait_max;
+	c->buffer_bytes = 64 << 20;
+	c->buffer_unit_shift = 6 + random_below(&world->random, 6);
+	c->reassembly_max = spec->connections_max;
+	c->trace_records_max = 1024;
+	c->loopback_bytes = random_below(&world->random, 2) ? 1 << 20 : 8192;
+	if (spec->buffers >= 10) {
+		c->send_buffer = (1ull << spec->buffers) + random_below(&world->random, 1ull << spec->buffers);
+		c->receive_buffer = (1ull << spec->buffers) + random_below(&world->random, 1ull << spec->buffers);
+	}
+}
+
+static void host_listen(struct world *world, struct host *host)
+{
+	for (unsigned i = 0; i < LISTENERS; i++) {
+		struct eleven_endpoint local = { .port = (uint16_t)(PORT_FIRST + i) };
+		int result = eleven_open(host->stack, &host->listener[i], host_now(world, host));
+
+		if (result == 0)
+			result = eleven_bind(host->stack, host->listener[i], &local, 0, host_now(world, host));
+		if (result == 0)
+			result = eleven_listen(host->stack, host->listener[i], world->spec.backlog,
+					       host_now(world, host));
+		if (result == 0)
+			result = eleven_option_set(host->stack, host->listener[i], ELEVEN_OPTION_USER,
+						   ACTORS_MAX + 1 + i, host_now(world, host));
+		if (result)
+			abort();
+	}
+}
+
+static void host_create(struct world *world, unsigned number)
+{
+	struct host *host = &world->host[number];
+	struct eleven_interface interface = {
+		.kind = world->spec.ethernet ? ELEVEN_LINK_ETHERNET : ELEVEN_LINK_IP,
+		.prefix_bits = 16, .mtu = world->spec.mtu, .mac = { 2, 0, 0, 0, 0, (uint8_t)(number + 1) },
+		.checksum_offload = world->spec.big > 0, .segment_bytes_max = world->spec.big > 1 ? 60000 : 0,
+	};
+
+	host->address = 0x0a630001u + number * 0x101u;
+	interface.address.bytes[10] = interface.address.bytes[11] = 0xff;
+	for (int i = 0; i < 4; i++)
+		interface.address.bytes[12 + i] = (uint8_t)(host->address >> (24 - 8 * i));
+	host->clock_offset = SEC(random_below(&world->random, 1000000));
+	config_of(world, host, number);
+	host->memory_bytes = eleven_size(&host->config);
+	host->memory = host->memory_bytes == 0 ? MAP_FAILED :
+		       mmap(NULL, host->memory_bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (host->memory == MAP_FAILED ||
+	    eleven_create(&host->stack, host->memory, host->memory_bytes, &host->config, host_now(world, host)) ||
+	    eleven_interface_add(host->stack, &interface) != 0)
+		abort();
+	eleven_trace_kinds(host->stack, 0);
+	host_listen(world, host);
+}
+
+struct world *world_create(const struct spec *spec)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	if (!world)
+		abort();
+	world->spec = *spec;
+	world->start = world->now = SEC(1000);
+	random_seed(&world->random, spec->seed ^ 0x5eed);
+	world->hash_key = (struct siphash_key){ 11, 793 };
+	world->hosts = spec->hosts;
+	world->observer = observer_create();
+	for (unsigned i = 0; i < world->hosts; i++)
+		host_create(world, i);
+	world->heal_at = world->start + MS(spec->chaos_ms);
+	actors_plan(world);
+	change_plan(world);
+	return world;
+}
+
+void world_destroy(struct world *world)
+{
+	net_clear(world);
+	observer_destroy(world->observer);
+	for (unsigned i = 0; i < world->hosts; i++)
+		munmap(world->host[i].memory, world->host[i].memory_bytes);
+	free(world);
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+static void output_take(struct world *world, unsigned host)
+{
+	struct eleven_out out[64];
+	unsigned n, calls = 0;
+
+	while ((n = eleven_output(world->host[host].stack, out, 64, host_now(world, &world->host[host]))) > 0) {
+		for (unsigned i = 0; i < n; i++)
+			net_send(world, host, &out[i]);
+		if (++calls > OUTPUT_CALLS_MAX)
+			world_fail(world, "O11", "host %u has no end of packets to send", host);
+	}
+}
+
+void host_settle(struct world *world, unsigned host)
+{
+	struct host *h = &world->host[host];
+
+	while (actors_signal(world, host))
+		;
+	output_take(world, host);
+	while (actors_signal(world, host))      /* an output that failed may tell its program so */
+		;
+	oracle_host(world, host);
+	h->deadline = world_time(world, h, eleven_deadline(h->stack));
+}
+
+static uint64_t hosts_deadline(const struct world *world)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (unsigned i = 0; i < world->hosts; i++)
+		if (world->host[i].deadline < next)
+			next = world->host[i].deadline;
+	return next;
+}
+
+/* O20: what happens to a copy that is thrown away happens to nobody. */
+static void disturb(struct world *world)
+{
+	struct host *host = &world->host[world->events / world->disturb_every % world->hosts];
+	uint64_t now = host_now(world, host);
+	struct eleven_out out[64];
+	struct eleven_signal signal;
+	void *saved = malloc(host->memory_bytes);
+
+	if (!saved)
+		abort();
+	memcpy(saved, host->memory, host->memory_bytes);
+	for (unsigned i = 0; i < 16; i++) {
+		now += MS(1) << i;
+		eleven_timers(host->stack, now);
+		while (eleven_output(host->stack, out, 64, now) > 0)
+			;
+		while (eleven_signal(host->stack, &signal))
+			;
+	}
+	if (!world_breaks(world, "O20"))
+		memcpy(host->memory, saved, host->memory_bytes);
+	free(saved);
+}
+
+static void timers_run(struct world *world)
+{
+	for (unsigned i = 0; i < world->hosts; i++) {
+		struct host *host = &world->host[i];
+
+		if (host->deadline > world->now)
+			continue;
+		story_note(world, STORY_TIMERS, i, "", 0);
+		eleven_timers(host->stack, host_now(world, host));
+		host_settle(world, i);
+	}
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One event; false: nothing before `until`. */
+static bool world_step(struct world *world, uint64_t until)
+{
+	uint64_t arrival = net_deadline(world), program = actors_deadline(world), change = change_deadline(world);
+	uint64_t next = earliest(earliest(arrival, program), earliest(change, hosts_deadline(world)));
+
+	if (next >= until) {
+		if (next != UINT64_MAX && until > world->now)
+			world->now = until;
+		return false;
+	}
+	if (next > world->now) {
+		world->now = next;
+		world->instant_events = 0;
+	}
+	world->events++;
+	if (++world->instant_events > INSTANT_EVENTS_MAX || (world->events > 1 && world_breaks(world, "O11")))
+		world_fail(world, "O11", "%u events at one point of time", INSTANT_EVENTS_MAX);
+	if (world->disturb_every && world->events % world->disturb_every == 0)
+		disturb(world);
+	if (arrival <= world->now)
+		net_arrive(world);
+	else if (change <= world->now)
+		change_happen(world);
+	else if (program <= world->now)
+		actors_wake(world);
+	else
+		timers_run(world);
+	return true;
+}
+
+/* O10: from the healing on, all backoffs at their longest, everything once more at the slowest rate. */
+static uint64_t finish_bound(const struct world *world)
+{
+	const struct spec *spec = &world->spec;
+	uint64_t bound = SEC(1200), text = 0;
+
+	for (unsigned i = 0; i < world->actors; i++)
+		text += world->actor[i].to_send;
+	if (spec->rate_kbit)
+		bound += text * 8 * 1000000 / spec->rate_kbit * 4;
+	return world->heal_at + bound;
+}
+
+static void listeners_close(struct world *world)
+{
+	for (unsigned i = 0; i < world->hosts; i++) {
+		for (unsigned j = 0; j < LISTENERS; j++)
+			eleven_close(world->host[i].stack, world->host[i].listener[j],
+				     host_now(world, &world->host[i]));
+		host_settle(world, i);
+	}
+}
+
+_Noreturn static void unfinished_fail(struct world *world)
+{
+	const struct actor *actor = world->actor;
+
+	while (actor < world->actor + world->actors - 1 &&
+	       (!actor_unfinished(actor) || actor_forsaken(world, actor)))
+		actor++;
+	world_fail(world, "O10", "program %u of host %u, which talks to program %u, is %s: %llu of %llu sent, "
+		   "%llu received", actor->number, actor->host, actor->peer->number, actor_unfinished(actor),
+		   (unsigned long long)actor->sent, (unsigned long long)actor->to_send,
+		   (unsigned long long)actor->received);
+}
+
+static void world_live(struct world *world)
+{
+	uint64_t quiet_by;
+
+	for (unsigned i = 0; i < world->hosts; i++)
+		host_settle(world, i);
+	world->finish_by = finish_bound(world);
+	while (world_step(world, world->heal_at + 1) || !world->healed)
+		;
+	while (!actors_finished(world))
+		if (!world_step(world, world->finish_by) || world_breaks(world, "O10"))
+			unfinished_fail(world);
+	actors_release(world);
+	listeners_close(world);
+	/* Orphans without a peer give up after some ten minutes at the longest backoff; then 2 MSL. */
+	quiet_by = world->now + SEC(3600) + 2 * MS(world->spec.msl_ms);
+	while (world_step(world, quiet_by))
+		;
+	oracle_empty(world);
+}
+
+const char *world_run(struct world *world)
+{
+	world_running = world;
+	if (setjmp(world->out) == 0)
+		world_live(world);
+	world_running = NULL;
+	return world->failed;
+}
