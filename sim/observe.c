@@ -175,6 +175,9 @@ static void ack_judge(struct world *world, unsigned host, const struct frame *f,
 	if (flow->has_ack && seq_lt(ack, flow->ack))
 		world_fail(world, "O5", "host %u: acknowledges %u after %u", host, ack.value - other->isn.value,
 			   flow->ack.value - other->isn.value);
+	/* A SYN-ACK sent again after an ACK cannot say more than 65535. */
+	if (flow->has_ack && f->flags & SYN && f->window == 65535)
+		edge = seq_max(edge, flow->edge);
 	if (flow->has_ack && seq_lt(edge, flow->edge))
 		world_fail(world, "O5", "host %u: its window ends at %u after it ended at %u", host,
 			   edge.value - other->isn.value, flow->edge.value - other->isn.value);

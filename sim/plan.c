@@ -64,13 +64,16 @@ static void responders_plan(struct world *world, struct actor *a, struct actor *
 {
 	uint64_t round_ns = 2 * US(world->spec.delay_us) + 2 * US(world->spec.jitter_us) + 2 * US(world->spec.lag_us) +
 			    MS(500);
-	uint64_t most;
+	uint64_t most, slowest;
 
 	a->ahead = 1 + random_below(&world->random, 5000);
 	most = SEC(200) / round_ns * a->ahead;
 	a->to_send = a->to_send < most ? a->to_send : most;
 	b->to_send = a->to_send;
 	a->responds = b->responds = true;
+	slowest = SEC(60) / (a->to_send / a->ahead + 1);
+	a->read_interval = a->read_interval < slowest ? a->read_interval : slowest;
+	b->read_interval = b->read_interval < slowest ? b->read_interval : slowest;
 	a->options &= ~OPTION_CORK;
 	b->options &= ~OPTION_CORK;
 }

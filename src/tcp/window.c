@@ -27,6 +27,8 @@ void window_start(const struct tcp *tcp, struct tcb *tcb)
 	if (tcb->window_clamp)
 		first = min_u32(first, tcb->window_clamp);
 	tcb->rcv.limit = first;
+	/* In whole units of the scale, as every window after the SYN's will be. */
+	first = (first + (1u << tcb->rcv.wscale) - 1) >> tcb->rcv.wscale << tcb->rcv.wscale;
 	tcb->rcv.edge = seq_add(tcb->rcv.nxt, first);
 	tcb->rcv.grow = tcb->rcv.edge;
 }
