@@ -16,7 +16,7 @@ static struct rtt_bounds bounds_of(const struct tcp *tcp)
 	return (struct rtt_bounds){ tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most };
 }
 
-/* RFC 6298 §3: the timed segment, never one sent again (Karn); else the echoed timestamp (RFC 7323 §4). */
+/* RFC 6298 §3: the timed segment, never one sent again (Karn); else the echoed timestamp. */
 static void rtt_measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
 	struct rtt_bounds bounds = bounds_of(tcp);
@@ -131,8 +131,8 @@ static bool ack_is_duplicate(const struct work *w)
 {
 	const struct tcb *tcb = w->tcb;
 
-	return !tcb->persisting && seq_eq(w->seg.ack, tcb->snd.una) && seq_lt(tcb->snd.una, tcb->snd.max) && !w->had_text &&
-	       !w->seg.fin && !w->seg.syn && w->window == tcb->snd.wnd;
+	return !tcb->persisting && !w->had_text && seq_eq(w->seg.ack, tcb->snd.una) &&
+	       seq_lt(tcb->snd.una, tcb->snd.max) && !w->seg.fin && !w->seg.syn && w->window == tcb->snd.wnd;
 }
 
 static void ack_duplicate(struct work *w)

@@ -39,7 +39,7 @@
 
 /* §3.3.2.  What may happen in each is in steps.c. */
 enum tcp_state {
-	TCP_CLOSED = ELEVEN_CLOSED,             /* no connection: before OPEN, or after the end and not yet closed by the program */
+	TCP_CLOSED = ELEVEN_CLOSED,             /* no connection: before OPEN, or after its end */
 	TCP_LISTEN = ELEVEN_LISTEN,             /* waits for a SYN from anyone; sends nothing */
 	TCP_SYN_SENT = ELEVEN_SYN_SENT,         /* our SYN is out; nothing of the peer is known */
 	TCP_SYN_RECEIVED = ELEVEN_SYN_RECEIVED, /* both SYNs are out, ours not acknowledged */
