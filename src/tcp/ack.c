@@ -16,7 +16,7 @@ static struct rtt_bounds bounds_of(const struct tcp *tcp)
 	return (struct rtt_bounds){ tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most };
 }
 
-/* RFC 6298 §3: the timed segment, never one sent again (Karn); else the echoed timestamp. */
+/* RFC 6298 §3: the timed segment, never one sent again (Karn); else its echo. */
 static void rtt_measure(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
 	struct rtt_bounds bounds = bounds_of(tcp);
@@ -27,7 +27,7 @@ static void rtt_measure(struct tcp *tcp, struct tcb *tcb, const struct segment *
 	} else if (tcb->retries > 0 && tcb->timestamps && seg->options.has_timestamps && seg->options.tsecr != 0) {
 		uint32_t ms = timestamp_now(tcp, tcb) - seg->options.tsecr;
 
-		/* Both ends are rounded down to the step: the true time may be one longer, and must not look shorter. */
+/* RFC 6298 §3: the timed segment, never one sent again (Karn); else its echo. */
 		if (ms < 600000)        /* an echo of something we never sent tells nothing */
 			rtt_sample(&tcb->rtt, MS(ms + 1), &bounds);
 	}
