@@ -223,6 +223,8 @@ static void plan_complete(struct arguments *a)
 		host_add(plan, second);
 	}
 	eleven_config_init(&plan->config, a->profile);
+	/* Room to look back: segments and calls are recorded too, and memory that is not used costs nothing. */
+	plan->config.trace_records_max = 65536;
 	for (unsigned i = 0; i < a->set_count; i++)
 		eleven_config_set(&plan->config, a->sets[i].name, a->sets[i].value);
 	plan->config.seed = a->seed;

@@ -64,7 +64,7 @@ static void fill_info(struct view_info *info, const struct eleven_status *status
 	info->last_received = age(now, status->last_received);
 }
 
-/* As Linux counts: a SYN or FIN of ours that is not acknowledged is one more. */
+/* As Linux counts: a SYN of ours that is not acknowledged is one more; a FIN the stack has counted already. */
 static void fill_queues(struct conn_view *conn, const struct eleven_status *status, const struct sock_entry *entry)
 {
 	if (status->state == ELEVEN_LISTEN) {
@@ -75,8 +75,7 @@ static void fill_queues(struct conn_view *conn, const struct eleven_status *stat
 	}
 	conn->recvq = status->receive_queue;
 	conn->sendq = status->send_queue;
-	if (status->state == ELEVEN_SYN_SENT ||
-	    (status->sub & (ELEVEN_SUB_FIN_QUEUED | ELEVEN_SUB_FIN_SENT) && !(status->sub & ELEVEN_SUB_FIN_ACKED)))
+	if (status->state == ELEVEN_SYN_SENT)
 		conn->sendq++;
 	if (entry != NULL) {
 		conn->recvq += entry->unread_bytes;

@@ -40,6 +40,9 @@ struct row {
 	size_t item;                    /* the departure, or the arrival that has none */
 	char cell[2][24];               /* state, call or timer at each side */
 	char note[EVENT_LINE_MAX];
+	const struct eleven_trace *call;        /* send() or recv(), which the next of its kind is added to */
+	unsigned calls;
+	int64_t call_bytes;
 	const struct eleven_trace *cause[2][2]; /* of changes of state written in this row */
 };
 
@@ -155,16 +158,39 @@ static void add_in(struct rows *rows, size_t index)
 	rows->last[item->side] = rows->count - 1;
 }
 
+/* A program that sends much sends often: calls one after the other are one line, `send(131072)  (2 calls)`. */
+static bool call_join(struct rows *rows, const struct exchange_item *item)
+{
+	struct row *row = rows->count > 0 ? &rows->list[rows->count - 1] : NULL;
+	struct eleven_trace sum = item->trace;
+	char call[EVENT_CALL_MAX];
+
+	if (row == NULL || row->call == NULL || row->call->call != item->trace.call || row->side != item->side ||
+	    item->trace.value <= 0 || rows->pending[item->side] != NULL || !is_near(row->time, item->trace.time))
+		return false;
+	row->call_bytes += item->trace.value;
+	sum.value = row->call_bytes;
+	snprintf(row->cell[item->side], sizeof(row->cell[0]), "%.20s", event_call(call, &sum));
+	snprintf(row->note, sizeof(row->note), "(%u calls)", ++row->calls);
+	return true;
+}
+
 static void add_call(struct rows *rows, const struct exchange_item *item)
 {
 	char call[EVENT_CALL_MAX];
 	struct row *row;
 
+	if (!rows->options->full && call_join(rows, item))
+		return;
 	pending_settle(rows, item->side, item->trace.time, false);
 	row = row_add(rows, ROW_SIDE, item->side, item->trace.time, EXCHANGE_NONE);
 	snprintf(row->cell[item->side], sizeof(row->cell[0]), "%.20s", event_call(call, &item->trace));
 	if (item->trace.value < 0)
 		snprintf(row->note, sizeof(row->note), "(%s)", strerror((int)-item->trace.value));
+	else if (item->trace.call == ELEVEN_CALL_SEND || item->trace.call == ELEVEN_CALL_RECEIVE)
+		row->call = &item->trace;
+	row->calls = 1;
+	row->call_bytes = item->trace.value;
 }
 
 /* A remark, in as many rows as it takes. */
@@ -437,7 +463,9 @@ static void wrapped_print(struct rows *rows, int indent, const char *text)
 /* `    ↳ server: the peer will send no more … (§3.10.7.4 Eighth)` below the row. */
 static void causes_print(struct rows *rows, const struct row *row)
 {
-	for (int side = LEFT; side <= RIGHT; side++) {
+	for (int end = LEFT; end <= RIGHT; end++) {
+		int side = row->side == LEFT ? end : !end;      /* the sender's comes before the receiver's */
+
 		for (int i = 0; i < 2 && row->cause[side][i] != NULL; i++) {
 			char cause[EVENT_LINE_MAX], line[EVENT_LINE_MAX + VIEW_HOST_MAX + 8];
 
