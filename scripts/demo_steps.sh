@@ -73,18 +73,22 @@ step_last_ack_lost() {
 	run 'eleven link drop 2 dir=a flags=A'
 	await 'TIME_WAIT' 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
-	say "The server has closed: its FIN is out, and it waits for the last ACK, which we lose, twice. The client has" \
-		"answered and waits 2 MSL for just this case. -o shows both timers: the server's retransmission, and the" \
+	say "The server has closed: its FIN is out, and it waits for the last ACK, which we lose, twice." \
+		"The client has" \
+		"answered and waits 2 MSL for just this case. -o shows both timers: the server's" \
+		"retransmission, and the" \
 		"countdown of TIME-WAIT."
 	await_none 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
-	say "FIN again, ACK again: the server is done, and the client's 2 MSL have started over. No program any more, '-'."
+	say "FIN again, ACK again: the server is done, and the client's 2 MSL have started over. No" \
+		"program any more, '-'."
 }
 
 step_ladder() {
 	title "The same as a ladder, with causes"
 	run "eleven watch --ladder --causes --once $(ends_of TIME_WAIT)"
-	say "What was lost ends in a cross. Below each change of state stands its reason, with the paragraph of RFC 9293."
+	say "What was lost ends in a cross. Below each change of state stands its reason, with the" \
+		"paragraph of RFC 9293."
 }
 
 step_restart_after_client_first() {
@@ -179,7 +183,8 @@ step_kill() {
 	wait $client 2>/dev/null
 	await 'FIN_WAIT2' 'CLOSE_WAIT'
 	show
-	say "The kernel closes what a dead program held, and so the peer is told: FIN, as if it had closed. The client's" \
+	say "The kernel closes what a dead program held, and so the peer is told: FIN, as if it had" \
+		"closed. The client's" \
 		"end is an orphan now, '-'."
 	exec 7>&-
 	finish "$server"
@@ -189,7 +194,8 @@ step_unread() {
 	title "RST: closed with text unread"
 	serve '--reuse --no-read --hold 1'
 	run 'echo "read this" | eleven run --host client -- client 10.0.0.2'
-	say "The server closed without reading: a FIN would say that all was taken. RFC 1122 wants RST, so that the client" \
+	say "The server closed without reading: a FIN would say that all was taken. RFC 1122 wants RST, so" \
+		"that the client" \
 		"knows its text is lost."
 	finish "$server"
 }

@@ -47,8 +47,10 @@ STEPS = {
         GREP, listening(), client("ESTABLISHED"), server("SYN_RECV", "-"),
         GREP, listening(), client("ESTABLISHED"), server("ESTABLISHED"),
         r" +0\.000 +connect\(\) │", r" +SYN-SENT │── S 0:0\(0\) win 65535 <mss 1460,sackOK,wscale 7> ─+╮   │$",
-        r" +2\.00\d +│ +╰──▶│ SYN-RECEIVED", r" +│   ╭── S\. 0:0\(0\) ack 1 win 65535 <mss 1460,sackOK,wscale 7> ──│",
-        r" +4\.00\d +ESTABLISHED │◀──╯", r" +│── \. 1:1\(0\) ack 1 win 511 ─+╮   │$", r" +6\.00\d +│ +╰──▶│ ESTABLISHED",
+        r" +2\.00\d +│ +╰──▶│ SYN-RECEIVED",
+        r" +│   ╭── S\. 0:0\(0\) ack 1 win 65535 <mss 1460,sackOK,wscale 7> ──│",
+        r" +4\.00\d +ESTABLISHED │◀──╯", r" +│── \. 1:1\(0\) ack 1 win 511 ─+╮   │$",
+        r" +6\.00\d +│ +╰──▶│ ESTABLISHED",
     ],
     "The client closes first: FIN-WAIT-1, FIN-WAIT-2 against CLOSE-WAIT": [
         r"\$ eleven link pause",
@@ -61,8 +63,8 @@ STEPS = {
         r"│ LISTEN +│◀─ passive OPEN ──┤ CLOSED +├── active OPEN ──▶│ SYN-SENT +│",
         r"│ FIN-WAIT-2 +1 ├──── rcv FIN ────▶│ TIME-WAIT +│ +│ LAST-ACK +│",
         r"client 10\.0\.0\.1:\d+ - 10\.0\.0\.2:8000  \d+/client",
-        r"    FIN-WAIT-2 for .*, from FIN-WAIT-1: our FIN is acknowledged; waiting for the peer to close \(§3\.10\.7\.4 "
-        r"Fifth\)",
+        r"    FIN-WAIT-2 for .*, from FIN-WAIT-1: our FIN is acknowledged; waiting for the peer to close "
+        r"\(§3\.10\.7\.4 Fifth\)",
         r"    waits for: the peer's FIN: \d+/server at 10\.0\.0\.2:8000 has not closed",
     ],
     "LAST-ACK against TIME-WAIT, and the last ACK lost on purpose": [
@@ -74,12 +76,14 @@ STEPS = {
     ],
     "The same as a ladder, with causes": [
         r" +CLOSED │ 10\.0\.0\.1:\d+ +10\.0\.0\.2:8000 │ LISTEN",
-        r" +FIN-WAIT-1 │── F\. 25:25\(0\) ack 1 win 511 ", r" +↳ client: the program closed first: FIN follows the text",
+        r" +FIN-WAIT-1 │── F\. 25:25\(0\) ack 1 win 511 ",
+        r" +↳ client: the program closed first: FIN follows the text",
         r".*╰─+▶│ CLOSE-WAIT", r" +↳ server: the peer will send no more; waiting for this program to close",
         r".*FIN-WAIT-2 │◀",
         r".*│ close\(\)", r".*TIME-WAIT │◀─.*─ F\. 25:25\(0\) ack 26 win 511 ──│ LAST-ACK",
         r".*│── \. 26:26\(0\) ack 26 win 511 ─+✗",
-        r".*│ RTO is over", r".*F\. 25:25\(0\) ack 26 win 511 \(again\)", r".*\(the peer's FIN came again: our ACK was lost",
+        r".*│ RTO is over", r".*F\. 25:25\(0\) ack 26 win 511 \(again\)",
+        r".*\(the peer's FIN came again: our ACK was lost",
         r".*│── \. 26:26\(0\) ack 26 win 511 ─+✗",
         r".*│ RTO is over", r".*F\. 25:25\(0\) ack 26 win 511 \(again\)",
         r".*│── \. 26:26\(0\) ack 26 win 511 ─+▶│ CLOSED",
@@ -118,7 +122,8 @@ STEPS = {
 TUN = [
     r"host main +10\.1\.0\.2/24",
     row(0, r"\d+", r"10\.1\.0\.2:8000 +", r"10\.1\.0\.1:\d+ +", "ESTABLISHED", r"\d+/python3"),
-    r"ESTAB .*10\.1\.0\.1:\d+ +10\.1\.0\.2:8000.*curl", r"[0-9a-f]{64}  file", r"[0-9a-f]{64}  copy", ".*the same at both ends",
+    r"ESTAB .*10\.1\.0\.1:\d+ +10\.1\.0\.2:8000.*curl", r"[0-9a-f]{64}  file", r"[0-9a-f]{64}  copy",
+    ".*the same at both ends",
 ]
 
 
@@ -146,8 +151,8 @@ def check(title, lines, expected):
             at = matches[0] + 1
 
 
-done = subprocess.run([os.path.join(tap.SOURCE, "scripts", "demo.sh")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                      text=True, timeout=150)
+done = subprocess.run([os.path.join(tap.SOURCE, "scripts", "demo.sh")], stdout=subprocess.PIPE,
+                      stderr=subprocess.STDOUT, text=True, timeout=150)
 found = sections(done.stdout)
 ok(done.returncode == 0, "the demo ends with status 0", done.stdout[-2000:])
 ok("this did not come about" not in done.stdout, "every state that is waited for comes about",
