@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# timeout: 200
+"""Programs and the host beside each other: either may be killed, stopped, out of connections or talk rubbish, and the
+other goes on, or hears of it without hanging.  And what `eleven run` refuses."""
+import array
+import os
+import pathlib
+import random
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import tap
+from tap import Program, ok, run, wait_until
+
+SCRATCH = pathlib.Path(os.environ["TMPDIR"])
+PRELUDE = """
+import errno, os, signal, socket, sys, time
+def say(*what):
+    print(*what, flush=True)
+def attempt(name, call):
+    try:
+        result = call()
+        say(name, "gave", result if isinstance(result, (int, bytes)) else type(result).__name__)
+        return result
+    except OSError as error:
+        say(name, errno.errorcode.get(error.errno, error))
+def listener(port, backlog=100):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("", port))
+    s.listen(backlog)
+    say("listening")
+    return s
+def connected(port, host="10.0.0.1"):
+    s = socket.socket()
+    s.connect((host, port))
+    return s
+"""
+
+
+def python(host, text, *arguments):
+    return Program("eleven", "run", "--host", host, "--", sys.executable, "-c", PRELUDE + text, *arguments)
+
+
+def up(*options):
+    status, said = run("eleven", "up", "-d", *options)
+    ok(status == 0, f"the host comes up {' '.join(options)}", said)
+
+
+def down():
+    status, said = run("eleven", "down")
+    ok(status == 0, "the host is still there, and goes down", said)
+
+
+def row(local, state):
+    for line in run("eleven", "netstat", "-anp")[1].splitlines():
+        words = line.split()
+        if len(words) > 5 and words[3].endswith(local) and words[5] == state:
+            return words
+    return None
+
+
+def refusals():
+    source, static = SCRATCH / "s.c", SCRATCH / "static"
+    source.write_text("int main(void) { return 0; }\n")
+    run("cc", "-static", "-o", str(static), str(source))
+    for command, status, words in (
+            (("run",), 2, "which program?"),
+            (("run", "--host", "nowhere", "--", "true"), 1, "there is no host 'nowhere'; there are: a, b"),
+            (("run", "--", "no-such-program"), 1, "no-such-program"),
+            (("run", "--", "/no/such/program"), 1, "No such file or directory"),
+            (("run", "--", str(static)), 1, "statically linked")):
+        got, said = run("eleven", *command)
+        ok(got == status and words in said and said.count("\n") == 1, f"eleven {' '.join(map(os.path.basename, command[:4]))}: one clear line",
+           f"{got}: {said}")
+    ok(run("eleven", "run", "--", "sh", "-c", "exit 7")[0] == 7, "the exit status is the program's")
+    got = subprocess.run(["eleven", "run", "--", "sh", "-c", "kill -9 $$"]).returncode
+    ok(got == -9, "so is the signal that ends it", got)
+    script = SCRATCH / "script"
+    script.write_text("#!/usr/bin/env -S python3 -u\nimport socket\nprint(socket.socket().getsockname())\n")
+    script.chmod(0o755)
+    got, said = run("eleven", "run", "--host", "b", "--", str(script))
+    ok((got, said) == (0, "('0.0.0.0', 0)\n"), "a script runs", said)
+
+
+def queues():
+    """What netstat calls Recv-Q is what the program has not read, wherever it lies; and whose socket it is."""
+    server = python("a", """
+l = listener(8000, 5)
+s, _ = l.accept()
+sys.stdin.readline()
+say("read", len(s.recv(400)))
+sys.stdin.readline()
+""")
+    server.says("listening")
+    client = python("b", 's = connected(8000)\ns.send(bytes(1000))\nsys.stdin.readline()\n')
+    found = wait_until(lambda: (r := row(":8000", "ESTABLISHED")) and r[1] == "1000" and r)
+    ok(found, "Recv-Q 1000 when 1000 bytes are unread", run("eleven", "netstat", "-anp")[1])
+    ok(found and re.fullmatch(r"\d+/python3\S*", found[6]), "PID/Program name of the one that holds it", found)
+    server.send("go\n")
+    ok(server.says("read 400") and wait_until(lambda: (r := row(":8000", "ESTABLISHED")) and r[1] == "600"),
+       "Recv-Q 600 when 400 are read", run("eleven", "netstat", "-anp")[1])
+    others = [python("b", "s = connected(8000)\nsys.stdin.readline()\n") for _ in range(3)]
+    ok(wait_until(lambda: (r := row(":8000", "LISTEN")) and r[1] == "3"), "LISTEN: Recv-Q 3 when three wait",
+       run("eleven", "netstat", "-anp")[1])
+    for program in (server, client, *others):
+        program.kill()
+
+
+def nobody_reads():
+    """One who does not read closes the peer's window, and everybody else goes on."""
+    server = python("a", """
+l = listener(8001)
+held = []
+while True:
+    s, _ = l.accept()
+    if s.recv(1) == b"h":
+        held.append(s)
+    else:
+        s.sendall(b"answer")
+        s.close()
+""")
+    server.says("listening")
+    client = python("b", """
+s = connected(8001)
+s.send(b"h")
+s.settimeout(2)
+sent = 0
+try:
+    while sent < 1 << 30:
+        sent += s.send(bytes(1 << 16))
+except TimeoutError:
+    say("stopped", sent < 64 << 20)
+sys.stdin.readline()
+""")
+    ok(client.says("stopped True", 30), "who writes to one that does not read is stopped", client.output())
+    other = python("b", 's = connected(8001)\ns.send(b"x")\nsay(s.recv(100))\n')
+    ok(other.says("b'answer'"), "others are answered meanwhile", other.output())
+    server.process.send_signal(signal.SIGSTOP)
+    waiting = python("b", 's = connected(8001)\ns.send(b"x")\nsay(s.recv(100))\n')
+    third = python("a", 'l = listener(8002)\ns, _ = l.accept()\nsay(s.recv(10))\n')
+    third.says("listening")
+    fourth = python("b", 'connected(8002).send(b"fine")\n')
+    ok(third.says("fine"), "with a program stopped, others go on", third.output() + fourth.output())
+    server.process.send_signal(signal.SIGCONT)
+    ok(waiting.says("b'answer'"), "and it goes on when it is woken", waiting.output())
+    for program in (server, client, other, waiting, third, fourth):
+        program.kill()
+
+
+def killed_programs():
+    """kill -9 at any time, in numbers."""
+    chance = random.Random(11)
+    server = python("a", """
+import threading
+l = listener(8003)
+def serve(s):
+    try:
+        while s.sendall(s.recv(65536) or b"") is None and s.fileno() >= 0:
+            pass
+    except OSError:
+        pass
+while True:
+    s, _ = l.accept()
+    threading.Thread(target=serve, args=(s,), daemon=True).start()
+""")
+    server.says("listening")
+    for _ in range(25):
+        client = python("b", """
+while True:
+    s = connected(8003)
+    for i in range(20):
+        s.sendall(bytes(10000))
+        s.recv(5000)
+    s.close()
+""")
+        time.sleep(0.05 + chance.random() * 0.3)
+        client.kill()
+    server.kill()
+    ok(wait_until(lambda: not re.search("ESTABLISHED|LISTEN|CLOSE_WAIT", run("eleven", "netstat", "-ant")[1]), 20),
+       "after 26 kill -9 nothing stays open", run("eleven", "netstat", "-antp")[1])
+
+
+def out_of_connections():
+    up("--set", "connections_max=8")
+    program = python("a", """
+l = listener(8000)
+held = []
+for i in range(20):
+    s = socket.socket()
+    try:
+        s.connect(("127.0.0.1", 8000))
+        held.append(s)
+    except OSError as error:
+        say("full", errno.errorcode[error.errno], len(held) >= 1)
+        break
+for s in held:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    s.close()
+time.sleep(0.3)
+s = socket.socket()
+s.settimeout(5)
+l.settimeout(0.3)
+try:
+    while True:
+        l.accept()[0].close()
+except TimeoutError:
+    pass
+say("again", s.connect_ex(("127.0.0.1", 8000)))
+""")
+    ok(program.says("full ENOBUFS True"), "out of connections: ENOBUFS", program.output())
+    ok(program.says("again 0", 10), "and it goes on when some are closed", program.output())
+    program.kill()
+    down()
+
+
+def killed_host():
+    up()
+    pid = int(re.search(r"pid (\d+)", run("eleven", "up")[1]).group(1))
+    server = python("a", """
+l = listener(8000)
+s, _ = l.accept()
+say("accepted")
+attempt("recv", lambda: s.recv(10))
+attempt("recv again", lambda: s.recv(10))
+attempt("send", lambda: s.send(b"x"))
+attempt("accept", l.accept)
+attempt("name", l.getsockname)
+attempt("socket", socket.socket)
+""")
+    server.says("listening")
+    idle = python("b", 'l = listener(8001)\nattempt("accept", l.accept)\n')
+    client = python("b", """
+s = connected(8000)
+say("connected")
+time.sleep(0.5)
+signal.signal(signal.SIGTERM, lambda *_: None)
+signal.pause()
+attempt("send", lambda: [s.send(b"x") for i in range(3)])
+attempt("connect", lambda: connected(8000))
+""")
+    ok(server.says("accepted") and client.says("connected") and idle.says("listening"), "programs are at work",
+       server.output())
+    time.sleep(0.6)
+    os.kill(pid, signal.SIGKILL)
+    ok(server.status(10) == 0, "host killed: the server does not hang", server.output())
+    for line in ("recv ECONNRESET", "recv again gave b''", "send EPIPE", "accept ENETDOWN", "socket ENETDOWN"):
+        ok(line in server.output(), f"it hears: {line}", server.output())
+    ok(idle.status(5) == 0 and "accept ENETDOWN" in idle.output(), "a blocked accept ends", idle.output())
+    client.process.send_signal(signal.SIGTERM)
+    ok(client.status(10) == 0 and "connect ENETDOWN" in client.output(), "nor does the client hang", client.output())
+    up()
+    again = python("a", 'listener(8000)\n')
+    ok(again.says("listening"), "a host that is started anew takes the dead one's place", again.output())
+    again.kill()
+
+
+HEADER = struct.Struct("=IHHII")
+
+
+def rubbish():
+    """Requests about sockets that no preload library would send."""
+    path = os.path.join(os.environ["XDG_RUNTIME_DIR"], "eleven.sock")
+    chance = random.Random(7)
+    mine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    answered = 0
+    for i in range(300):
+        control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.settimeout(2)
+        control.connect(path)
+        size = chance.choice((0, 1, 16, 288, 288, 288, 288, 4000))
+        body = bytes(chance.randrange(256) for _ in range(size)) if i % 3 else bytes(size)
+        message = HEADER.pack(0x31314C45, 1, 0x100 + chance.randrange(14), size, i) + body
+        descriptors = array.array("i", [chance.choice((mine.fileno(), 0, control.fileno()))] * chance.choice((0, 1, 1, 3)))
+        try:
+            control.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if descriptors else [])
+            answered += len(control.recv(65536)) > 0
+        except OSError:
+            pass
+        control.close()
+    ok(answered > 100, "rubbish is answered with errors", answered)
+
+
+def main():
+    up()
+    refusals()
+    queues()
+    nobody_reads()
+    killed_programs()
+    rubbish()
+    down()
+    out_of_connections()
+    killed_host()
+    down()
+
+
+main()
+tap.plan()
