@@ -51,7 +51,9 @@ step_client_closes_first() {
 	exec 7>keys
 	await '10\.0\.0\.2:8000 +10.*ESTABLISHED'
 	run 'eleven link pause'
-	run 'echo "shall I have this back?" >&7; exec 7>&-'
+	run 'echo "shall I have this back?" >&7'
+	await '10\.0\.0\.1:.*ESTABLISHED' ' 24 10\.0\.0\.1:'
+	run 'exec 7>&-'
 	await 'FIN_WAIT1'
 	show '10.0.0.1:'
 	say "End of input: the client calls shutdown(SHUT_WR). Its text and FIN are held on the wire, which we stopped."
@@ -70,14 +72,12 @@ step_client_closes_first() {
 
 step_last_ack_lost() {
 	title "LAST-ACK against TIME-WAIT, and the last ACK lost on purpose"
-	run 'eleven link drop 2 dir=a flags=A'
+	run 'eleven link drop 1 dir=a flags=A'
 	await 'TIME_WAIT' 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
-	say "The server has closed: its FIN is out, and it waits for the last ACK, which we lose, twice." \
-		"The client has" \
-		"answered and waits 2 MSL for just this case. -o shows both timers: the server's" \
-		"retransmission, and the" \
-		"countdown of TIME-WAIT."
+	say "The server has closed: its FIN is out, and it waits for the last ACK, which we lost. The client has answered" \
+		"and waits 2 MSL for just this case. -o shows both timers: the server's retransmission, and the countdown of" \
+		"TIME-WAIT."
 	await_none 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
 	say "FIN again, ACK again: the server is done, and the client's 2 MSL have started over. No" \
