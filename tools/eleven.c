@@ -22,6 +22,7 @@ static const struct verb {
 	{ "states", verb_states, "the state diagram, and what each connection waits for" },
 	{ "watch", verb_watch, "changes of state as they happen, or the ladder of a connection" },
 	{ "trace", verb_trace, "segments as they come and go, or a capture with comments" },
+	{ "replay", verb_replay, "run a recording of `up --record` again and compare" },
 	{ "config", verb_config, "every number of the stack that can be chosen" },
 };
 

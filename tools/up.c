@@ -16,6 +16,7 @@
 
 enum {
 	KEY_HOST = 256, KEY_TUN, KEY_TAP, KEY_ADDRESS, KEY_KERNEL, KEY_PROFILE, KEY_MSL, KEY_SET, KEY_MTU, KEY_SEED,
+	KEY_RECORD,
 };
 
 /* Values are applied after the profile, wherever they stand on the line. */
@@ -41,6 +42,7 @@ static const struct argp_option options[] = {
 	{ "set", KEY_SET, "NAME=VALUE", 0, "a number of `eleven config`: 200ms, 64k, on, 3", 2 },
 	{ "mtu", KEY_MTU, "BYTES", 0, "longest packet on the wire and the device (1500)", 2 },
 	{ "seed", KEY_SEED, "N", 0, "of all chance, for runs to be repeated; otherwise from the system", 2 },
+	{ "record", KEY_RECORD, "FILE", 0, "write down everything that goes into the stacks, to run it again", 3 },
 	{ "detach", 'd', 0, 0, "return when all is up, and leave the host running", 3 },
 	{ 0 },
 };
@@ -151,6 +153,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		if (units_count(argument, &a->seed) < 0)
 			verb_usage("--seed: '%s' is not a number", argument);
 		a->seed_given = true;
+		return 0;
+	case KEY_RECORD:
+		a->plan.record = argument;
 		return 0;
 	case 'd':
 		a->plan.detach = true;

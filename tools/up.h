@@ -25,6 +25,7 @@ struct up_plan {
 	struct eleven_address kernel_address;
 	uint64_t mtu;
 	bool detach;
+	const char *record;                     /* file; NULL: none */
 };
 
 /* Does not return before the host is down; the exit status. `ready_fd`, if not -1, gets a byte when all is up. */

@@ -16,6 +16,7 @@
 #include "host/answers.h"
 #include "host/client.h"
 #include "host/control.h"
+#include "host/record.h"
 #include "host/units.h"
 #include "host/watchers.h"
 #include "link/impair.h"
@@ -224,6 +225,11 @@ static int up_begin(struct up *up)
 	error = signals_take(up);
 	if (error == 0)
 		error = control_add(up);
+	if (error == 0 && up->plan->record) {
+		error = record_begin(up->plan->record, host_wall_offset(up->host));
+		if (error < 0)
+			failed(up->plan->record, error);
+	}
 	if (error == 0 && up->plan->device)
 		error = device_add(up);
 	if (error == 0 && up->plan->host_count > 0)
@@ -301,5 +307,7 @@ int up_host_run(const struct up_plan *plan, int ready_fd)
 			failed("event loop", error);
 	}
 	up_end(&up);
+	if (plan->record && record_end() < 0)
+		error = -EIO;           /* said already */
 	return error < 0 ? 1 : 0;
 }

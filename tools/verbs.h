@@ -16,6 +16,7 @@ verb_fn verb_config;
 verb_fn verb_down;
 verb_fn verb_link;
 verb_fn verb_netstat;
+verb_fn verb_replay;
 verb_fn verb_run;
 verb_fn verb_states;
 verb_fn verb_trace;

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/time.h"
+#include "host/recorded.h"
 #include "link/link.h"
 
 /* Times over all stacks before the descriptors get their turn. */
@@ -228,7 +229,7 @@ static void link_woken(void *context)
 	host_kick(context);
 }
 
-static int stack_create(struct host *host, struct host_stack *s)
+static int stack_create(struct host *host, struct host_stack *s, const char *name)
 {
 	int error;
 
@@ -241,10 +242,7 @@ static int stack_create(struct host *host, struct host_stack *s)
 		s->memory = NULL;
 		return -ENOMEM;
 	}
-	error = eleven_create(&s->stack, s->memory, s->memory_bytes, &s->config, host_now(host));
-	if (error < 0)
-		return error;
-	error = eleven_interface_add(s->stack, &s->interface);
+	error = recorded_create(&s->stack, s->memory, s->memory_bytes, &s->config, &s->interface, name, host_now(host));
 	if (error < 0)
 		return error;
 	s->link_fd = link_descriptor(s->link);
@@ -286,7 +284,7 @@ int host_stack_add(struct host *host, const char *name, const struct eleven_conf
 	else if (host->count == HOST_STACKS_MAX)
 		error = -ENOSPC;
 	else
-		error = stack_create(host, s);
+		error = stack_create(host, s, name);
 	if (error < 0) {
 		s->link_fd = -1;
 		stack_free(host, s);

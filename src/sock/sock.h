@@ -37,6 +37,7 @@
 #include "host/control.h"
 #include "host/host.h"
 #include "host/loop.h"
+#include "host/recorded.h"
 #include "sock/protocol.h"
 
 #define SOCK_SWEEP_NS 1000000000ull     /* how often descriptors without a pair are looked at */

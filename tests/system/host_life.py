@@ -49,6 +49,7 @@ def wrong_command_lines():
             (["up", "--profile", "x"], "modern"), (["up", "--msl", "2"], "--msl"), (["up", "--set", "msl"], "--set"),
             (["up", "--set", "frob=1"], "eleven config"), (["up", "--set", "connections_max=0"], "from 1 to"),
             (["up", "--mtu", "20"], "68"), (["link"], "--help"), (["config", "--profile", "x"], "modern"),
+            (["replay"], "--record"),
             (["frob"], "eleven --help"), (["down", "now"], "'now'")):
         result = run("eleven", *words)
         ok(one_line(result, 2, part), f"status 2 and one line: eleven {' '.join(words)}", result)

@@ -54,8 +54,8 @@ def sha(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
-def up(kind):
-    return run("eleven", "up", "-d", f"--{kind}", "dev0", "--address", f"{HOST}/24", "--kernel-address", KERNEL)
+def up(kind, *more):
+    return run("eleven", "up", "-d", *more, f"--{kind}", "dev0", "--address", f"{HOST}/24", "--kernel-address", KERNEL)
 
 
 def reachable(kind):
@@ -122,6 +122,28 @@ def impaired():
     run("eleven", "link", "clear")
 
 
+def recorded():
+    file = TMP / "recording"
+    status, text = up("tun", "--record", str(file))
+    ok(status == 0, "up --record", text)
+    run("eleven", "link", "loss", "1%", "reorder", "1%", "dup", "1%")
+    files_both_ways("tun", 2, "recorded")
+    run("eleven", "down")
+    status, text = run("eleven", "replay", str(file))
+    ok(status == 0 and "all as it was" in text, "real programs' run over a poor wire is made again bit for bit", text)
+    size = file.stat().st_size
+    os.truncate(file, size - 5)
+    result = run("eleven", "replay", str(file))
+    ok(result[0] == 1 and "cut off" in result[1], "a recording that is cut off is said to be", result)
+    with open(file, "r+b") as damaged:
+        damaged.seek(size // 2)
+        byte = damaged.read(1)
+        damaged.seek(size // 2)
+        damaged.write(bytes([byte[0] ^ 1]))
+    result = run("eleven", "replay", str(file))
+    ok(result[0] == 1 and "damaged" in result[1] and "at byte" in result[1], "and one that is damaged, where", result)
+
+
 def beside_virtual_hosts():
     status, text = run("eleven", "up", "-d", "--tun", "dev0", "--host", "a=10.0.0.1/24", "--host", "b=10.0.0.2/24")
     ok(status == 0 and "main" in text and "10.0.0.2/24" in text, "a host on a tun beside two on the wire", text)
@@ -150,6 +172,7 @@ if reachable("tun"):
     run("eleven", "down")
     ok(run("ip", "link", "show", "dev0")[0] != 0, "down: the device is gone")
     refused_devices()
+    recorded()
     beside_virtual_hosts()
     if reachable("tap"):
         files_both_ways("tap", 20, "clean wire")

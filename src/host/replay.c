@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Replaying a recording; see replay.h.  The file is hostile until shown otherwise: every length is
+ * bounded, every record has its checksum, and what a call answered is compared before it is used.
+ */
+#define ELEVEN_HOST_RECORD_ITSELF
+#include "host/replay.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <zlib.h>
+
+/* Most text of one recorded call. */
+#define TEXT_MAX RECORD_BODY_MAX
+
+struct replay_stack {
+	char name[33];
+	struct eleven *stack;
+	void *memory;
+	size_t memory_bytes;
+};
+
+struct replay {
+	FILE *file;
+	struct record_file opening;
+	uint64_t offset;                /* of the record in `head` */
+	struct record_head head;
+	uint8_t *body, *text;
+	struct eleven_slice room[2];    /* lent by the last send_buf */
+	unsigned stacks;
+	struct replay_stack stack[RECORD_STACKS_MAX];
+	char *problem;
+	size_t problem_bytes;
+};
+
+static int problem_say(struct replay *r, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int problem_say(struct replay *r, int error, const char *format, ...)
+{
+	va_list arguments;
+	int n = snprintf(r->problem, r->problem_bytes, "at byte %llu: ", (unsigned long long)r->offset);
+
+	va_start(arguments, format);
+	if (n >= 0 && (size_t)n < r->problem_bytes)
+		vsnprintf(r->problem + n, r->problem_bytes - (size_t)n, format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static int opening_check(const struct record_file *opening, size_t got, char *problem, size_t problem_bytes)
+{
+	if (got < sizeof(*opening) || memcmp(opening->magic, RECORD_MAGIC, sizeof(opening->magic)) != 0)
+		snprintf(problem, problem_bytes, "this is not a recording");
+	else if (opening->order != RECORD_ORDER)
+		snprintf(problem, problem_bytes, "the recording is of a machine with another order of bytes");
+	else if (opening->version != RECORD_VERSION)
+		snprintf(problem, problem_bytes, "the recording is of version %u, this program reads %u",
+			 opening->version, RECORD_VERSION);
+	else if (opening->config_bytes != sizeof(struct eleven_config) ||
+		 opening->interface_bytes != sizeof(struct eleven_interface))
+		snprintf(problem, problem_bytes, "the recording is of eleven %.31s, which has another configuration",
+			 opening->program);
+	else
+		return 0;
+	return -EPROTO;
+}
+
+int replay_open(struct replay **opened, const char *path, char *problem, size_t problem_bytes)
+{
+	struct replay *r = calloc(1, sizeof(*r));
+	int error = 0;
+	size_t got;
+
+	snprintf(problem, problem_bytes, "out of memory");
+	if (!r)
+		return -ENOMEM;
+	r->file = fopen(path, "rbe");
+	r->body = malloc(RECORD_BODY_MAX);
+	r->text = malloc(TEXT_MAX);
+	if (!r->file) {
+		error = -errno;
+		snprintf(problem, problem_bytes, "%s", strerror(errno));
+	} else if (!r->body || !r->text) {
+		error = -ENOMEM;
+	} else {
+		got = fread(&r->opening, 1, sizeof(r->opening), r->file);
+		error = opening_check(&r->opening, got, problem, problem_bytes);
+	}
+	if (error < 0) {
+		replay_close(r);
+		return error;
+	}
+	r->offset = sizeof(r->opening);
+	*opened = r;
+	return 0;
+}
+
+void replay_close(struct replay *r)
+{
+	if (!r)
+		return;
+	for (unsigned i = 0; i < r->stacks; i++)
+		munmap(r->stack[i].memory, r->stack[i].memory_bytes);
+	if (r->file)
+		fclose(r->file);
+	free(r->body);
+	free(r->text);
+	free(r);
+}
+
+/* The next record and its body. */
+static int record_read(struct replay *r)
+{
+	struct record_head head;
+	size_t got;
+	uLong check;
+
+	r->offset += r->head.kind ? sizeof(r->head) + r->head.bytes : 0;
+	got = fread(&head, 1, sizeof(head), r->file);
+	if (got == 0)
+		return 0;
+	if (got < sizeof(head))
+		return problem_say(r, -EBADMSG, "the recording is cut off");
+	if (head.bytes > RECORD_BODY_MAX || head.bytes % 8)
+		return problem_say(r, -EBADMSG, "the recording is damaged: a record of %u bytes", head.bytes);
+	if (fread(r->body, 1, head.bytes, r->file) < head.bytes)
+		return problem_say(r, -EBADMSG, "the recording is cut off");
+	r->head = head;
+	head.check = 0;
+	check = crc32(crc32(0, (const Bytef *)&head, sizeof(head)), r->body, head.bytes);
+	if (check != r->head.check)
+		return problem_say(r, -EBADMSG, "the recording is damaged: a checksum is wrong");
+	return 1;
+}
+
+/* ---------------------------------------------------------------- calls */
+
+static int differs(struct replay *r, const char *what, int64_t now)
+{
+	if (now == r->head.result)
+		return 1;
+	return problem_say(r, -EINVAL, "%s answers %lld, and answered %lld then", what, (long long)now,
+			   (long long)r->head.result);
+}
+
+static int step_stack(struct replay *r)
+{
+	struct replay_stack *s = &r->stack[r->stacks];
+	struct record_stack body;
+	int error;
+
+	if (r->head.stack != r->stacks || r->stacks == RECORD_STACKS_MAX || r->head.bytes < sizeof(body))
+		return problem_say(r, -EBADMSG, "the recording is damaged: stack %u", r->head.stack);
+	memcpy(&body, r->body, sizeof(body));
+	memcpy(s->name, body.name, sizeof(body.name));
+	s->memory_bytes = eleven_size(&body.config);
+	if (s->memory_bytes == 0)
+		return problem_say(r, -EBADMSG, "the recording is damaged: a configuration out of bounds");
+	s->memory = mmap(NULL, s->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			 -1, 0);
+	if (s->memory == MAP_FAILED)
+		return problem_say(r, -ENOMEM, "no memory for a stack of %zu MiB", s->memory_bytes >> 20);
+	r->stacks++;
+	error = eleven_create(&s->stack, s->memory, s->memory_bytes, &body.config, r->head.time);
+	if (error == 0)
+		error = eleven_interface_add(s->stack, &body.interface);
+	return error < 0 ? problem_say(r, -EBADMSG, "the recording is damaged: %s", strerror(-error)) : 1;
+}
+
+static int step_input(struct replay *r, struct eleven *stack)
+{
+	struct eleven_packet packets[RECORD_PACKETS_MAX];
+	size_t at = 0;
+
+	if (r->head.count > RECORD_PACKETS_MAX)
+		return problem_say(r, -EBADMSG, "the recording is damaged: %u packets", r->head.count);
+	for (uint32_t i = 0; i < r->head.count; i++) {
+		struct record_packet packet;
+
+		if (r->head.bytes - at < sizeof(packet))
+			return problem_say(r, -EBADMSG, "the recording is damaged: packet %u of %u", i, r->head.count);
+		memcpy(&packet, r->body + at, sizeof(packet));
+		at += sizeof(packet);
+		if (packet.length > r->head.bytes - at)
+			return problem_say(r, -EBADMSG, "the recording is damaged: packet %u of %u", i, r->head.count);
+		packets[i] = (struct eleven_packet){
+			.bytes = r->body + at, .length = packet.length, .interface = packet.interface,
+			.flags = packet.flags, .segment_bytes = packet.segment_bytes,
+		};
+		at += (packet.length + 7) & ~7u;
+	}
+	eleven_input(stack, packets, r->head.count, r->head.time);
+	return 1;
+}
+
+static int step_output(struct replay *r, struct eleven *stack)
+{
+	struct eleven_out packets[RECORD_PACKETS_MAX];
+	uint32_t count = r->head.count < RECORD_PACKETS_MAX ? r->head.count : RECORD_PACKETS_MAX;
+	unsigned n = eleven_output(stack, packets, count, r->head.time);
+
+	if (n == r->head.result && record_digest(0, packets, n) != r->head.value)
+		return problem_say(r, -EINVAL, "other packets come out than then");
+	return differs(r, "output", n);
+}
+
+static int step_signal(struct replay *r, struct eleven *stack)
+{
+	struct eleven_signal signal;
+
+	if (!eleven_signal(stack, &signal))
+		return problem_say(r, -EINVAL, "there is no signal, and was one then");
+	if (signal.connection != r->head.connection || signal.signals != r->head.value)
+		return problem_say(r, -EINVAL, "there is another signal than then");
+	return 1;
+}
+
+/* Text that was filled into lent memory: the same memory is lent again. */
+static int step_send_commit(struct replay *r, struct eleven *stack)
+{
+	size_t bytes = r->head.value, done = 0;
+
+	if (bytes > r->head.bytes)
+		return problem_say(r, -EBADMSG, "the recording is damaged: text of %zu bytes", bytes);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t n = bytes - done < r->room[i].length ? bytes - done : r->room[i].length;
+
+		if (n > 0)
+			memcpy((uint8_t *)(uintptr_t)r->room[i].bytes, r->body + done, n);
+		done += n;
+	}
+	memset(r->room, 0, sizeof(r->room));
+	if (done < bytes)
+		return problem_say(r, -EBADMSG, "the recording is damaged: more text than there was room for");
+	eleven_send_commit(stack, r->head.connection, bytes, r->head.count, r->head.time);
+	return 1;
+}
+
+static int step_text(struct replay *r, struct eleven *stack)
+{
+	size_t bytes = r->head.value < TEXT_MAX ? r->head.value : TEXT_MAX;
+	struct eleven_slice slices[2];
+	int64_t result;
+
+	switch (r->head.call) {
+	case RECORD_SEND:
+		memset(r->text, 0, bytes);
+		memcpy(r->text, r->body, r->head.bytes < bytes ? r->head.bytes : bytes);
+		return differs(r, "send", eleven_send(stack, r->head.connection, r->text, bytes, r->head.count,
+						      r->head.time));
+	case RECORD_SEND_BUF:
+		memset(r->room, 0, sizeof(r->room));
+		result = eleven_send_buf(stack, r->head.connection, r->head.value, slices, r->head.time);
+		for (int i = 0; i < result && i < 2; i++)
+			r->room[i] = slices[i];
+		return differs(r, "send_buf", result);
+	case RECORD_SEND_COMMIT:
+		return step_send_commit(r, stack);
+	case RECORD_RECEIVE:
+		return differs(r, "receive", eleven_receive(stack, r->head.connection, r->text, bytes, r->head.time));
+	case RECORD_RECEIVE_BUF:
+		return differs(r, "receive_buf", eleven_receive_buf(stack, r->head.connection, slices, r->head.time));
+	default:
+		return differs(r, "receive_commit", eleven_receive_commit(stack, r->head.connection, r->head.value,
+									  r->head.time));
+	}
+}
+
+/* open and accept give a connection: the same one as then. */
+static int step_new(struct replay *r, struct eleven *stack)
+{
+	eleven_handle connection = 0;
+	int result;
+
+	if (r->head.call == RECORD_OPEN)
+		result = eleven_open(stack, &connection, r->head.time);
+	else
+		result = eleven_accept(stack, r->head.value, &connection, r->head.time);
+	if (result == 0 && connection != r->head.connection)
+		return problem_say(r, -EINVAL, "another connection than then");
+	return differs(r, r->head.call == RECORD_OPEN ? "open" : "accept", result);
+}
+
+static int step_call(struct replay *r, struct eleven *stack)
+{
+	eleven_handle connection = r->head.connection;
+	uint64_t now = r->head.time;
+	struct eleven_endpoint endpoint;
+
+	memset(&endpoint, 0, sizeof(endpoint));
+	if (r->head.bytes >= sizeof(endpoint))
+		memcpy(&endpoint, r->body, sizeof(endpoint));
+	switch (r->head.call) {
+	case RECORD_OPEN:
+	case RECORD_ACCEPT:
+		return step_new(r, stack);
+	case RECORD_BIND:
+		return differs(r, "bind", eleven_bind(stack, connection, &endpoint, r->head.count, now));
+	case RECORD_LISTEN:
+		return differs(r, "listen", eleven_listen(stack, connection, r->head.count, now));
+	case RECORD_CONNECT:
+		return differs(r, "connect", eleven_connect(stack, connection, &endpoint, now));
+	case RECORD_SHUTDOWN:
+		return differs(r, "shutdown", eleven_shutdown(stack, connection, now));
+	case RECORD_SHUTDOWN_RECEIVE:
+		return differs(r, "shutdown_receive", eleven_shutdown_receive(stack, connection, now));
+	case RECORD_CLOSE:
+		return differs(r, "close", eleven_close(stack, connection, now));
+	case RECORD_ABORT:
+		return differs(r, "abort", eleven_abort(stack, connection, now));
+	case RECORD_OPTION_SET:
+		return differs(r, "option_set", eleven_option_set(stack, connection, (enum eleven_option)r->head.count,
+								  r->head.value, now));
+	case RECORD_TRACE_KINDS:
+		eleven_trace_kinds(stack, r->head.count);
+		return 1;
+	case RECORD_SEND:
+	case RECORD_SEND_BUF:
+	case RECORD_SEND_COMMIT:
+	case RECORD_RECEIVE:
+	case RECORD_RECEIVE_BUF:
+	case RECORD_RECEIVE_COMMIT:
+		return step_text(r, stack);
+	default:
+		return problem_say(r, -EBADMSG, "the recording is damaged: call %u", r->head.call);
+	}
+}
+
+int replay_step(struct replay *r, char *problem, size_t problem_bytes)
+{
+	struct eleven *stack;
+	int more;
+
+	r->problem = problem;
+	r->problem_bytes = problem_bytes;
+	more = record_read(r);
+	if (more <= 0)
+		return more;
+	if (r->head.kind == RECORD_STACK)
+		return step_stack(r);
+	stack = replay_stack(r, r->head.stack, NULL);
+	if (!stack)
+		return problem_say(r, -EBADMSG, "the recording is damaged: stack %u", r->head.stack);
+	switch (r->head.kind) {
+	case RECORD_INPUT:
+		return step_input(r, stack);
+	case RECORD_OUTPUT:
+		return step_output(r, stack);
+	case RECORD_TIMERS:
+		eleven_timers(stack, r->head.time);
+		return 1;
+	case RECORD_SIGNAL:
+		return step_signal(r, stack);
+	case RECORD_CALL:
+		return step_call(r, stack);
+	default:
+		return problem_say(r, -EBADMSG, "the recording is damaged: a record of kind %u", r->head.kind);
+	}
+}
+
+const struct record_head *replay_head(const struct replay *r)
+{
+	return &r->head;
+}
+
+uint64_t replay_offset(const struct replay *r)
+{
+	return r->offset;
+}
+
+struct eleven *replay_stack(const struct replay *r, unsigned number, const char **name)
+{
+	if (number >= r->stacks)
+		return NULL;
+	if (name)
+		*name = r->stack[number].name;
+	return r->stack[number].stack;
+}
+
+uint64_t replay_wall_offset(const struct replay *r)
+{
+	return r->opening.wall_offset;
+}
