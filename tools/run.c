@@ -119,7 +119,8 @@ static void env_follow(const uint8_t *head, size_t length, char path[PATH_MAX])
 
 	if (strcmp(base ? base + 1 : path, "env") != 0)
 		return;
-	snprintf(line, sizeof(line), "%.*s", (int)(length < sizeof(line) ? length : sizeof(line) - 1), (const char *)head);
+	snprintf(line, sizeof(line), "%.*s", (int)(length < sizeof(line) ? length : sizeof(line) - 1),
+		 (const char *)head);
 	line[strcspn(line, "\n")] = 0;
 	space = strpbrk(line + 2 + strspn(line + 2, " \t"), " \t");
 	word = space ? strtok(space, " \t") : NULL;
@@ -145,7 +146,8 @@ static const char *interpreter_of(const uint8_t *head, size_t length, const Elf6
 		if (part.p_type == PT_INTERP && part.p_filesz > 0 && head[part.p_offset + part.p_filesz - 1] == 0)
 			interpreter = (const char *)head + part.p_offset;
 		/* The note that every Go program begins with: namesz 4, "Go\0\0". */
-		if (part.p_type == PT_NOTE && part.p_filesz >= 16 && memcmp(head + part.p_offset + 12, "Go\0\0", 4) == 0)
+		if (part.p_type == PT_NOTE && part.p_filesz >= 16 &&
+		    memcmp(head + part.p_offset + 12, "Go\0\0", 4) == 0)
 			*is_go = true;
 	}
 	return interpreter;
@@ -213,7 +215,8 @@ static void preload_find(char path[PATH_MAX])
 		path[0] = 0;
 	}
 	if (!path[0])
-		verb_fail(PRELOAD_NAME " is neither in %s nor in the lib folder beside it; build or install eleven again",
+		verb_fail(PRELOAD_NAME " is neither in %s nor in the lib folder beside it; build or install eleven "
+			  "again",
 			  self);
 	if (strpbrk(path, " :"))
 		verb_fail("%s: the loader cannot take a library whose path has a space or a colon in it", path);

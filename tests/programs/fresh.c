@@ -116,7 +116,8 @@ static void kinds(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 	static const int names[] = { SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_ERROR };
 
-	say("close-on-exec %d, non-blocking %d", !!(fcntl(fd, F_GETFD) & FD_CLOEXEC), !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
+	say("close-on-exec %d, non-blocking %d", !!(fcntl(fd, F_GETFD) & FD_CLOEXEC),
+	    !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
 	for (unsigned i = 0; i < 5; i++) {
 		int value = -1;
 		socklen_t length = sizeof(value);
@@ -126,7 +127,8 @@ static void kinds(void)
 	}
 	close(fd);
 	fd = stream(0);
-	say("close-on-exec %d, non-blocking %d", !!(fcntl(fd, F_GETFD) & FD_CLOEXEC), !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
+	say("close-on-exec %d, non-blocking %d", !!(fcntl(fd, F_GETFD) & FD_CLOEXEC),
+	    !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
 	close(fd);
 	show("wrong type", socket(AF_INET, SOCK_STREAM | 0x100000, 0));
 	show("wrong protocol", socket(AF_INET, SOCK_STREAM, IPPROTO_UDP));

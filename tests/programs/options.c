@@ -54,7 +54,8 @@ static void plain(void)
 		value_show("at first", option, fd);
 		for (int j = 0; j < 5 && (j == 0 || option->values[j - 1] != 0 || option->values[j] != 0); j++) {
 			printf("set to %d: ", option->values[j]);
-			show(option->text, setsockopt(fd, option->level, option->name, &option->values[j], sizeof(int)));
+			show(option->text,
+			     setsockopt(fd, option->level, option->name, &option->values[j], sizeof(int)));
 			value_show("then", option, fd);
 		}
 		close(fd);
