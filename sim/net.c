@@ -193,7 +193,7 @@ static bool queue_pass(struct world *world, unsigned host, uint32_t length, uint
 	if (world->spec.rate_kbit == 0)
 		return true;
 	each = (uint64_t)length * 8 * 1000000 / world->spec.rate_kbit;
-	if (free_at - world->now > world->spec.queue_packets * (1500ull * 8 * 1000000 / world->spec.rate_kbit))
+	if (free_at - world->now > world->spec.queue_packets * (world->spec.mtu * 8000000ull / world->spec.rate_kbit))
 		return false;
 	h->rate_free = free_at + each;
 	*delay = h->rate_free - world->now;

@@ -22,6 +22,7 @@ struct flow {                           /* one direction */
 	uint32_t source, destination;
 	uint16_t source_port, destination_port;
 	bool has_isn, has_ack, has_answered;
+	bool has_sent;                  /* text or FIN */
 	struct seq isn, ack, edge;
 	struct seq answered;            /* what its SYN-ACK acknowledged */
 	int wscale;
@@ -82,6 +83,7 @@ static void flow_begin(struct flow *flow, struct flow *other, const struct frame
 	flow->aborted = false;
 	flow->has_isn = true;
 	flow->isn = seq_of(f->seq);
+	flow->has_sent = false;
 	flow->has_answered = f->flags & ACK;
 	flow->answered = seq_of(f->ack);
 	flow->has_ack = false;
@@ -103,7 +105,10 @@ static bool syn_is_new(const struct flow *flow, const struct frame *f)
 {
 	if (!flow->has_isn || flow->isn.value != f->seq)
 		return true;
-	return f->flags & ACK && flow->has_answered && flow->answered.value != f->ack;
+	if (!(f->flags & ACK) || !flow->has_answered)
+		return false;
+	/* A clock so coarse that the number is the same again: but nobody goes back to its SYN after its text. */
+	return flow->answered.value != f->ack || flow->has_sent || (flow->has_ack && seq_gt(flow->ack, flow->answered));
 }
 
 static bool map_covers(const struct flow *flow, uint32_t left, uint32_t right)
@@ -253,6 +258,7 @@ void observe_sent(struct world *world, unsigned host, const struct eleven_out *o
 	if (f.flags & ACK)
 		ack_judge(world, host, &f, flow, other);
 	text_judge(world, host, &f, other);
+	flow->has_sent |= f.text_bytes > 0 || f.flags & FIN;
 }
 
 void observe_abort(struct world *world, const struct actor *actor)

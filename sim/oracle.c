@@ -140,7 +140,7 @@ static const unsigned legal[ELEVEN_STATES] = {
 
 /* The only rules that may bring a connection into a state. */
 static const struct { enum eleven_state state; const char *rule; } causes[] = {
-	{ ELEVEN_LISTEN, "OPEN_PASSIVE" }, { ELEVEN_LISTEN, "RST_LISTEN" },
+	{ ELEVEN_LISTEN, "OPEN_PASSIVE" }, { ELEVEN_LISTEN, "RST_LISTEN" }, { ELEVEN_LISTEN, "SYN_LISTEN" },
 	{ ELEVEN_SYN_SENT, "OPEN_ACTIVE" },
 	{ ELEVEN_SYN_RECEIVED, "LISTEN_SYN" }, { ELEVEN_SYN_RECEIVED, "SYN_SENT_CROSSED" },
 	{ ELEVEN_SYN_RECEIVED, "TIME_WAIT_REOPENED" },
