@@ -2,7 +2,7 @@
 /*
  * The wires: every host has one way out, with a rate and a queue, and from there a path to every other.  A packet
  * is seen by the observer and goes into the hash as it leaves the stack; what the world then does to it is
- * decided here, from the seed.  After the world has healed nothing is lost but by a full queue.
+ * decided here, from the seed.  After the world has healed nothing is lost, and the narrow places are wide.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,7 +190,7 @@ static bool queue_pass(struct world *world, unsigned host, uint32_t length, uint
 	uint64_t each, free_at = h->rate_free > world->now ? h->rate_free : world->now;
 
 	*delay = 0;
-	if (world->spec.rate_kbit == 0)
+	if (world->spec.rate_kbit == 0 || world->healed)
 		return true;
 	each = (uint64_t)length * 8 * 1000000 / world->spec.rate_kbit;
 	if (free_at - world->now > world->spec.queue_packets * (world->spec.mtu * 8000000ull / world->spec.rate_kbit))
