@@ -302,7 +302,8 @@ int recorded_send_commit(struct eleven *stack, eleven_handle connection, size_t 
 
 	if (recording.file)     /* before the call: the lent memory is the stack's again after it */
 		record_write(stack, (struct record_head){ .kind = RECORD_CALL, .call = RECORD_SEND_COMMIT,
-							  .count = flags, .time = now, .connection = connection, .value = bytes },
+							  .count = flags, .time = now,
+							  .connection = connection, .value = bytes },
 			     parts, 2);
 	memset(recording.room, 0, sizeof(recording.room));
 	return eleven_send_commit(stack, connection, bytes, flags, now);
