@@ -186,7 +186,7 @@ void pair_limit(struct sock *sock);
 
 /* ---- pump.c: bytes, ends and errors of a connection */
 
-#define SOCK_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+#define SOCK_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 loop_descriptor_fn sock_event;
 void pump_from_program(struct sock *sock);
