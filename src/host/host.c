@@ -219,9 +219,15 @@ void host_kick(struct host_stack *s)
 
 static void link_readable(void *context, int fd, uint32_t events)
 {
-	(void)fd;
-	(void)events;
-	host_kick(context);
+	struct host_stack *s = context;
+
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		/* The device was deleted: it would be reported for ever.  The stack goes on without. */
+		fprintf(stderr, "eleven: host '%s': its link, %s, is gone\n", s->name, s->link->name);
+		loop_remove(s->host->loop, fd);
+		s->link_fd = -1;
+	}
+	host_kick(s);
 }
 
 static void link_woken(void *context)

@@ -144,6 +144,18 @@ def recorded():
     ok(result[0] == 1 and "damaged" in result[1] and "at byte" in result[1], "and one that is damaged, where", result)
 
 
+def device_taken_away():
+    host = Program("eleven", "up", "--tun", "dev0")
+    host.says("control socket")
+    run("ip", "link", "del", "dev0")
+    ok(host.says("dev0, is gone"), "the device is deleted under it: the host says so", host.output())
+    time.sleep(0.5)
+    stat = pathlib.Path(f"/proc/{host.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ok(int(stat[11]) + int(stat[12]) < 20, "and waits, instead of spinning", f"{stat[11]} {stat[12]} ticks")
+    ok(run("eleven", "link", "show")[0] == 0 and run("eleven", "down")[0] == 0, "and is still there until it is told")
+    host.kill()
+
+
 def beside_virtual_hosts():
     status, text = run("eleven", "up", "-d", "--tun", "dev0", "--host", "a=10.0.0.1/24", "--host", "b=10.0.0.2/24")
     ok(status == 0 and "main" in text and "10.0.0.2/24" in text, "a host on a tun beside two on the wire", text)
@@ -173,6 +185,7 @@ if reachable("tun"):
     ok(run("ip", "link", "show", "dev0")[0] != 0, "down: the device is gone")
     refused_devices()
     recorded()
+    device_taken_away()
     beside_virtual_hosts()
     if reachable("tap"):
         files_both_ways("tap", 20, "clean wire")
