@@ -16,7 +16,7 @@ FLOORS = {"include": 0, "base": 0, "wire": 1, "trace": 1, "tcp": 2, "ip": 2, "st
           "sim": 4, "sock": 5, "view": 5, "tools": 6}
 CORE = {"base", "wire", "trace", "tcp", "ip", "stack"}
 # Neighbours on one floor that may be used all the same; nothing else on a file's own floor may.
-NEIGHBOURS = {("base", "include"), ("trace", "wire"), ("host", "link"), ("sim", "link"), ("sim", "host"),
+NEIGHBOURS = {("base", "include"), ("host", "link"), ("sim", "link"),
               ("view", "sock")}
 
 COLUMNS, FILE_LINES, FUNCTION_LINES = 120, 600, 70
