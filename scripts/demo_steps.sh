@@ -75,8 +75,8 @@ step_last_ack_lost() {
 	run 'eleven link drop 1 dir=a flags=A'
 	await 'TIME_WAIT' 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
-	say "The server has closed: its FIN is out, and it waits for the last ACK, which we lost. The client has answered" \
-		"and waits 2 MSL for just this case. -o shows both timers: the server's retransmission, and the countdown of" \
+	say "The server has closed: its FIN is out, and it waits for the last ACK, which we lost. The client has" \
+		"answered and waits 2 MSL for just this case. -o shows both timers: the server's retransmission, and the countdown of" \
 		"TIME-WAIT."
 	await_none 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
