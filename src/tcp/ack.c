@@ -27,7 +27,6 @@ static void rtt_measure(struct tcp *tcp, struct tcb *tcb, const struct segment *
 	} else if (tcb->retries > 0 && tcb->timestamps && seg->options.has_timestamps && seg->options.tsecr != 0) {
 		uint32_t ms = timestamp_now(tcp, tcb) - seg->options.tsecr;
 
-/* RFC 6298 §3: the timed segment, never one sent again (Karn); else its echo. */
 		if (ms < 600000)        /* an echo of something we never sent tells nothing */
 			rtt_sample(&tcb->rtt, MS(ms + 1), &bounds);
 	}
