@@ -62,7 +62,7 @@ static int handle_bind(struct sock *sock)
 	int error = eleven_bind(sock_stack(sock), sock->handle, &local, flags, sock_now(sock));
 
 	/* The port may belong to a descriptor that was closed without a word. */
-	if (error == -EADDRINUSE && sock_sweep(sock->service, UINT32_MAX) > 0)
+	if (error == -EADDRINUSE && sock_sweep(sock->service, SOCK_SWEEP_MAX, sock->local.sin_port) > 0)
 		error = eleven_bind(sock_stack(sock), sock->handle, &local, flags, sock_now(sock));
 	return error;
 }

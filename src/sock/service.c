@@ -114,7 +114,7 @@ int sock_handle(struct sock *sock)
 	if (sock->handle)
 		return 0;
 	error = eleven_open(sock_stack(sock), &sock->handle, sock_now(sock));
-	if (error == -ENOBUFS && sock_sweep(sock->service, UINT32_MAX) > 0)
+	if (error == -ENOBUFS && sock_sweep(sock->service, SOCK_SWEEP_MAX, 0) > 0)
 		error = eleven_open(sock_stack(sock), &sock->handle, sock_now(sock));
 	if (error) {
 		sock->handle = 0;
@@ -190,14 +190,17 @@ static bool sock_look(struct sock *sock)
 	return true;
 }
 
-unsigned sock_sweep(struct sock_service *service, unsigned count)
+unsigned sock_sweep(struct sock_service *service, unsigned count, in_port_t port)
 {
 	struct sock *sock = service->swept, *next;
 	unsigned gone = 0;
 
-	for (; sock && count > 0; sock = next, count--) {
+	for (; sock && count > 0; sock = next) {
 		next = sock->next;
+		if (port && !(sock->bound && sock->local.sin_port == port))
+			continue;
 		gone += sock_look(sock);
+		count--;
 	}
 	return gone;
 }
@@ -206,7 +209,7 @@ static void sweep_timeout(void *context, uint64_t now)
 {
 	struct sock_service *service = context;
 
-	sock_sweep(service, SOCK_SWEEP_MAX);
+	sock_sweep(service, SOCK_SWEEP_MAX, 0);
 	if (service->swept)
 		loop_deadline_set(service->loop, &service->sweep, now + SOCK_SWEEP_NS);
 }

@@ -151,8 +151,8 @@ int sock_handle(struct sock *sock);
 void sock_release(struct sock *sock, bool abort);
 void sock_list(struct sock *sock);
 void sock_unlist(struct sock *sock);
-/* Looks at up to `count` of those that may be gone; how many were. */
-unsigned sock_sweep(struct sock_service *service, unsigned count);
+/* Looks at up to `count` of those that may be gone, or of those bound to `port` if it is not 0; how many were. */
+unsigned sock_sweep(struct sock_service *service, unsigned count, in_port_t port);
 
 /* ---- pair.c: what the kernel is made to do */
 
