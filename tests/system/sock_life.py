@@ -154,6 +154,53 @@ sys.stdin.readline()
         program.kill()
 
 
+def network_errors():
+    """What the network does to a connection is what the program's calls say."""
+    server = python("a", "l = listener(8004)\nheld = []\nwhile True:\n    held.append(l.accept())\n")
+    server.says("listening")
+    client = python("b", """
+tcp = socket.IPPROTO_TCP
+unacknowledged, idle, late = connected(8004), connected(8004), socket.socket()
+unacknowledged.setsockopt(tcp, socket.TCP_USER_TIMEOUT, 1000)
+idle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):
+    idle.setsockopt(tcp, name, 1)
+say("connected")
+sys.stdin.readline()
+unacknowledged.send(b"x")
+attempt("unacknowledged", lambda: unacknowledged.recv(1))
+attempt("then", lambda: unacknowledged.recv(1))
+attempt("idle", lambda: idle.recv(1))
+attempt("idle write", lambda: idle.send(b"x"))
+late.setsockopt(tcp, socket.TCP_SYNCNT, 1)
+late.setblocking(False)
+attempt("late", lambda: late.connect(("10.0.0.1", 8004)))
+attempt("late again", lambda: late.connect(("10.0.0.1", 8004)))
+attempt("late read", lambda: late.recv(1))
+attempt("late write", lambda: late.send(b"x"))
+say("port", late.getsockname()[1] > 0)
+attempt("late peer", late.getpeername)
+late.settimeout(20)
+import select
+p = select.poll()
+p.register(late, select.POLLOUT)
+say("not writable", p.poll(100))
+say("writable", len(p.poll(20000)))
+say("SO_ERROR", errno.errorcode[late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)])
+""")
+    client.says("connected")
+    run("eleven", "link", "loss", "100%")
+    client.send("go\n")
+    client.status(30)
+    for line in ("unacknowledged ETIMEDOUT", "then gave b''", "idle ETIMEDOUT", "idle write EPIPE",
+                 "late EINPROGRESS", "late again EALREADY", "late read EAGAIN", "late write EAGAIN", "port True",
+                 "late peer ENOTCONN", "not writable []", "writable 1", "SO_ERROR ETIMEDOUT"):
+        ok(line in client.output().splitlines(), f"the wire is cut: {line}", client.output())
+    run("eleven", "link", "clear")
+    for program in (server, client):
+        program.kill()
+
+
 def killed_programs():
     """kill -9 at any time, in numbers."""
     chance = random.Random(11)
@@ -292,6 +339,7 @@ def main():
     refusals()
     queues()
     nobody_reads()
+    network_errors()
     killed_programs()
     rubbish()
     down()
