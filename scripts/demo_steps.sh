@@ -76,8 +76,8 @@ step_last_ack_lost() {
 	await 'TIME_WAIT' 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
 	say "The server has closed: its FIN is out, and it waits for the last ACK, which we lost. The client has" \
-		"answered and waits 2 MSL for just this case. -o shows both timers: the server's retransmission, and the countdown of" \
-		"TIME-WAIT."
+		"answered and waits 2 MSL for just this case. -o shows both timers: the server's retransmission," \
+		"and the countdown of TIME-WAIT."
 	await_none 'LAST_ACK'
 	run 'eleven netstat -anpo | grep 8000'
 	say "FIN again, ACK again: the server is done, and the client's 2 MSL have started over. No" \
