@@ -285,6 +285,7 @@ enum eleven_option {                    /* value and unit */
 	ELEVEN_OPTION_TTL,              /* 1…255 (IP_TTL) */
 	ELEVEN_OPTION_TOS,              /* 0…255 (IP_TOS); the two ECN bits are ours */
 	ELEVEN_OPTION_USER,             /* any: comes back in signals and status */
+	ELEVEN_OPTION_UNREAD,           /* bytes the caller has received and its program has not: a close resets */
 	ELEVEN_OPTIONS
 };
 

@@ -114,7 +114,7 @@ static void close_listener(struct tcp *tcp, struct tcb *listener)
 
 static bool text_unread(const struct tcb *tcb)
 {
-	return ring_used(&tcb->receive_ring) > 0 && !tcb->read_shut;
+	return tcb->unread_elsewhere || (ring_used(&tcb->receive_ring) > 0 && !tcb->read_shut);
 }
 
 /* The program lets go of a connection: it goes on by itself. */

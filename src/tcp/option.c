@@ -111,6 +111,9 @@ static int number_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option optio
 	case ELEVEN_OPTION_USER:
 		tcb->user = value;
 		return 0;
+	case ELEVEN_OPTION_UNREAD:
+		tcb->unread_elsewhere = value > 0;
+		return 0;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -149,6 +152,7 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 	case ELEVEN_OPTION_TTL:
 	case ELEVEN_OPTION_TOS:
 	case ELEVEN_OPTION_USER:
+	case ELEVEN_OPTION_UNREAD:
 		return number_set(tcp, tcb, option, value);
 	case ELEVEN_OPTIONS:
 		break;
@@ -185,6 +189,7 @@ int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_opti
 		[ELEVEN_OPTION_TTL] = tcb->ttl,
 		[ELEVEN_OPTION_TOS] = tcb->tos,
 		[ELEVEN_OPTION_USER] = tcb->user,
+		[ELEVEN_OPTION_UNREAD] = tcb->unread_elsewhere,
 	};
 
 	*value = values[option];

@@ -152,6 +152,7 @@ struct tcb {
 	bool fin_received : 1;          /* and was processed */
 	bool eof_read : 1;              /* the program has seen it */
 	bool read_shut : 1;
+	bool unread_elsewhere : 1;      /* the caller holds text that the program has not read */
 	bool timestamps : 1;            /* negotiated */
 	bool sack : 1;                  /* negotiated */
 	bool window_scale : 1;          /* negotiated */

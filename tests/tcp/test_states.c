@@ -231,6 +231,20 @@ static void test_MUST_17_close_with_unread_text_resets(void **state)
 	assert_int_equal(taken(s, RULE_CLOSE_UNREAD_TEXT), 1);
 }
 
+static void test_MUST_17_close_with_text_that_only_the_caller_has_resets(void **state)
+{
+	struct script *s = *state;
+	char text[10];
+
+	to_established(s);
+	in(s, "P. 1:6(5) ack 1 win 65535");
+	assert_int_equal(tcp_receive(s->tcp, s->h, text, sizeof(text), s->now), 5);
+	assert_int_equal(tcp_option_set(s->tcp, s->h, ELEVEN_OPTION_UNREAD, 5, s->now), 0);
+	assert_int_equal(tcp_close(s->tcp, s->h, s->now), 0);
+	out(s, "R. 1:1(0) ack 6");
+	assert_int_equal(taken(s, RULE_CLOSE_UNREAD_TEXT), 1);
+}
+
 static void test_MUST_17_text_after_close_resets(void **state)
 {
 	struct script *s = *state;
@@ -299,6 +313,7 @@ int main(void)
 		TEST(test_connection_refused),
 		TEST(test_closed_answers_with_RST),
 		TEST(test_MUST_17_close_with_unread_text_resets),
+		TEST(test_MUST_17_close_with_text_that_only_the_caller_has_resets),
 		TEST(test_MUST_17_text_after_close_resets),
 		TEST(test_bind_over_TIME_WAIT_address_in_use),
 		TEST(test_everything_is_given_back),
