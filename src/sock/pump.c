@@ -189,7 +189,7 @@ static void leaving_step(struct sock *sock)
 	struct eleven_slice text[2];
 
 	if (eleven_receive_buf(sock_stack(sock), sock->handle, text, sock_now(sock)) > 0) {
-		sock_release(sock, true);       /* nobody will read it */
+		sock_release(sock, false);      /* nobody will read it: the stack resets for that */
 		sock_free(sock);
 		return;
 	}
@@ -204,20 +204,33 @@ static void leaving_step(struct sock *sock)
 	sock_free(sock);
 }
 
+/* Does closing now reset the connection?  If so the stack knows why. */
+static bool close_resets(struct sock *sock)
+{
+	if (sock->phase != SOCK_CONNECTED || !sock->handle)
+		return false;
+	if (sock->linger_on && sock->linger_s == 0) {
+		eleven_option_set(sock_stack(sock), sock->handle, ELEVEN_OPTION_LINGER_RESET, 1, sock_now(sock));
+		return true;
+	}
+	if (sock_now(sock) >= sock->doubt_until && !text_unread(sock))
+		return false;
+	eleven_option_set(sock_stack(sock), sock->handle, ELEVEN_OPTION_UNREAD, 1, sock_now(sock));
+	return true;
+}
+
 static void program_gone(struct sock *sock)
 {
-	bool abort = sock->phase == SOCK_CONNECTED && sock->handle &&
-		     ((sock->linger_on && sock->linger_s == 0) || sock_now(sock) < sock->doubt_until ||
-		      text_unread(sock));
+	bool resets = close_resets(sock);
 
-	if (sock->phase == SOCK_CONNECTED && sock->handle && !abort && !sock->reset_pending) {
+	if (sock->phase == SOCK_CONNECTED && sock->handle && !resets && !sock->reset_pending) {
 		sock->phase = SOCK_LEAVING;
 		sock_unlist(sock);
 		sock_list(sock);
 		leaving_step(sock);
 		return;
 	}
-	sock_release(sock, abort);
+	sock_release(sock, false);
 	sock_free(sock);
 }
 
