@@ -133,7 +133,8 @@ static void test_taking_keeps_one_byte_and_loses_none(void **state)
 	for (size_t i = 0; i < sizeof(written); i++)
 		written[i] = (uint8_t)random_below(&random, 256);
 	while (out < sizeof(written)) {
-		size_t left = sizeof(written) - in, bytes = 1 + random_below(&random, random_below(&random, 4) ? 3 : 50000);
+		size_t left = sizeof(written) - in;
+		size_t bytes = 1 + random_below(&random, random_below(&random, 4) ? 3 : 50000);
 		ssize_t n = send(program, written + in, bytes < left ? bytes : left, MSG_DONTWAIT);
 		uint32_t waiting;
 
@@ -141,7 +142,8 @@ static void test_taking_keeps_one_byte_and_loses_none(void **state)
 		waiting = pair_waiting(&sock);
 		assert_int_equal(waiting, in - out);
 		if (waiting > 0 && random_below(&random, 3)) {
-			size_t most = waiting < 60000 ? waiting : 60000, want = 1 + random_below(&random, (uint32_t)most);
+			size_t most = waiting < 60000 ? waiting : 60000;
+			size_t want = 1 + random_below(&random, (uint32_t)most);
 			size_t first = 1 + random_below(&random, (uint32_t)want);
 			struct eleven_slice room[2] = {
 				{ taken + out, (uint32_t)first },
