@@ -199,6 +199,7 @@ static int connect_start(struct sock *sock, const struct sock_request *request, 
 	sock_unlist(sock);
 	sock->phase = SOCK_CONNECTING;
 	sock->connect_reported = false;
+	sock->waited_for = request->value;
 	sock_names_learn(sock);
 	return -EINPROGRESS;
 }
@@ -240,6 +241,7 @@ int call_connect(struct sock *sock, const struct sock_request *request, int prog
 	case SOCK_FRESH:
 		return connect_start(sock, request, program);
 	case SOCK_CONNECTING:
+		sock->waited_for = request->value;
 		return -EALREADY;
 	case SOCK_CONNECTED:
 		if (sock->connect_reported)

@@ -23,6 +23,8 @@
 
 #define FILL_BIG 32768          /* near the most that the kernel puts into one packet */
 #define FILL_MIDDLE 3000
+#define FILL_LAST 4             /* single bytes at the end: the kernel takes one, or few */
+#define FILL_MAX 64             /* packets in all */
 
 /*
  * A program's end polls writable while its packets take at most a quarter of this, and the byte that is kept
@@ -144,13 +146,14 @@ static int queue_bytes(int fd)
 	return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
 }
 
+static const uint8_t fill_text[FILL_BIG];
+
 static uint32_t fill_send(int program, uint32_t count, size_t bytes)
 {
-	static const uint8_t zeros[FILL_BIG];
 	uint32_t filled = 0;
 
 	while (count-- > 0) {
-		ssize_t sent = send(program, zeros, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t sent = send(program, fill_text, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent <= 0)
 			break;
@@ -167,11 +170,27 @@ static uint32_t fill_send(int program, uint32_t count, size_t bytes)
  */
 uint32_t pair_fill(const struct sock_service *service, int program)
 {
-	uint32_t filled = fill_send(program, service->fill[0], 1);
+	static const size_t sizes[4] = { 1, FILL_MIDDLE, FILL_BIG, 1 };
+	const uint32_t counts[4] = { service->fill[0], service->fill[1], service->fill[2], FILL_LAST };
+	struct mmsghdr messages[FILL_MAX] = { 0 };
+	struct iovec parts[FILL_MAX];
+	uint32_t filled = 0;
+	unsigned count = 0;
+	int sent;
 
-	filled += fill_send(program, service->fill[1], FILL_MIDDLE);
-	filled += fill_send(program, service->fill[2], FILL_BIG);
-	return filled + fill_send(program, UINT32_MAX, 1);
+	for (unsigned kind = 0; kind < 4; kind++)
+		for (uint32_t i = 0; i < counts[kind] && count < FILL_MAX; i++, count++) {
+			parts[count] = (struct iovec){ (void *)fill_text, sizes[kind] };
+			messages[count].msg_hdr.msg_iov = &parts[count];
+			messages[count].msg_hdr.msg_iovlen = 1;
+		}
+	sent = sendmmsg(program, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (int i = 0; i < sent; i++)
+		filled += messages[i].msg_len;
+	/* Not the plan's doing any more, but whatever the kernel would still take. */
+	if (sent == (int)count)
+		filled += fill_send(program, UINT32_MAX, 1);
+	return filled;
 }
 
 /* How much of the kernel's memory a packet of `bytes` takes. */

@@ -230,7 +230,17 @@ static int send_timeout_ms(int fd)
 	return (int)(timeout.tv_sec * 1000 + timeout.tv_usec / 1000);
 }
 
-static int connect_wait(int fd, const struct sock_request *request)
+/* It goes on without us: connect, called again, is to tell how it went. */
+static int connect_leave(int fd, struct sock_request *request, int error)
+{
+	int result;
+
+	request->value = 0;
+	result = connect_ask(fd, request);
+	return result == 0 || result == -EISCONN ? 0 : error;
+}
+
+static int connect_wait(int fd, struct sock_request *request)
 {
 	int result;
 
@@ -238,13 +248,13 @@ static int connect_wait(int fd, const struct sock_request *request)
 		struct pollfd wait = { .fd = fd, .events = POLLOUT };
 		int ready = REAL(poll)(&wait, 1, send_timeout_ms(fd));
 
-		if (ready < 0)
-			return -errno;
-		if (ready == 0)
-			return -EINPROGRESS;
+		if (ready <= 0)
+			return connect_leave(fd, request, ready < 0 ? -errno : -EINPROGRESS);
+		if (!(wait.revents & (POLLERR | POLLHUP)))
+			return 0;
 		result = connect_ask(fd, request);
 	} while (result == -EALREADY);
-	return result;
+	return result == -EISCONN ? 0 : result;         /* connected, and over already */
 }
 
 INTERPOSE int connect(int fd, const struct sockaddr *address, socklen_t length)

@@ -274,6 +274,7 @@ void sock_connected(struct sock *sock)
 	sock_names_learn(sock);
 	sock->phase = SOCK_CONNECTED;
 	sock->was_connected = true;
+	sock->connect_reported = sock->waited_for;
 	pair_drain(sock);
 }
 

@@ -73,6 +73,7 @@ struct sock {
 	uint32_t filled_bytes;          /* CONNECTING: in the program's send queue */
 	uint32_t pair_bytes;            /* bound of the host's send buffer; 0: the kernel's default */
 	bool connect_reported : 1;      /* the program has heard how its connect went */
+	bool waited_for : 1;            /* CONNECTING: it blocks, and will see it when its end turns writable */
 	bool kept : 1;                  /* a byte that was sent on is still in the host's queue */
 	bool blocked_in : 1;            /* the stack's send buffer is full: waits for SIGNAL_SEND */
 	bool blocked_out : 1;           /* the pair is full: waits for EPOLLOUT */
