@@ -77,7 +77,8 @@ def refusals():
             (("run", "--", "/no/such/program"), 1, "No such file or directory"),
             (("run", "--", str(static)), 1, "statically linked")):
         got, said = run("eleven", *command)
-        ok(got == status and words in said and said.count("\n") == 1, f"eleven {' '.join(map(os.path.basename, command[:4]))}: one clear line",
+        title = " ".join(map(os.path.basename, command[:4]))
+        ok(got == status and words in said and said.count("\n") == 1, f"eleven {title}: one clear line",
            f"{got}: {said}")
     ok(run("eleven", "run", "--", "sh", "-c", "exit 7")[0] == 7, "the exit status is the program's")
     got = subprocess.run(["eleven", "run", "--", "sh", "-c", "kill -9 $$"]).returncode
@@ -324,7 +325,8 @@ def rubbish():
         size = chance.choice((0, 1, 16, 288, 288, 288, 288, 4000))
         body = bytes(chance.randrange(256) for _ in range(size)) if i % 3 else bytes(size)
         message = HEADER.pack(0x31314C45, 1, 0x100 + chance.randrange(14), size, i) + body
-        descriptors = array.array("i", [chance.choice((mine.fileno(), 0, control.fileno()))] * chance.choice((0, 1, 1, 3)))
+        one = chance.choice((mine.fileno(), 0, control.fileno()))
+        descriptors = array.array("i", [one] * chance.choice((0, 1, 1, 3)))
         try:
             control.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if descriptors else [])
             answered += len(control.recv(65536)) > 0
