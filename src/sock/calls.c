@@ -143,9 +143,7 @@ static struct sock *sock_replace(struct sock *sock, int *descriptor)
 
 	if (!fresh)
 		return NULL;
-	memcpy(fresh->options, sock->options, sizeof(fresh->options));
-	fresh->linger_on = sock->linger_on;
-	fresh->linger_s = sock->linger_s;
+	fresh->options = sock->options;
 	fresh->pair_bytes = sock->pair_bytes;
 	fresh->pid = sock->pid;
 	fresh->uid = sock->uid;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * TCP_INFO: the stack's STATUS in the shape that programs know from Linux.  Fields for which the stack has
- * no figure stay 0, as they do on kernels that lack them.
- */
+/* TCP_INFO; see info.h. */
+#include "sock/info.h"
+
 #include <linux/tcp.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "base/time.h"
-#include "sock/sock.h"
+
+/* Behind what the headers of this system have, as Linux 6.18 lays it out. */
+#define INFO_RCV_WND 232
+_Static_assert(sizeof(struct tcp_info) <= INFO_BYTES, "INFO_BYTES is all that Linux has");
 
 /* The numbers of enum tcp_state in net/tcp_states.h, which tcp_info has. */
 static const uint8_t linux_states[ELEVEN_STATES] = {
@@ -46,46 +47,49 @@ static void info_counts(struct tcp_info *info, const struct eleven_status *statu
 	info->tcpi_snd_wnd = status->snd_wnd;
 }
 
-int tcp_info_fill(struct sock *sock, uint8_t *data, uint32_t room)
+static void info_path(struct tcp_info *info, const struct eleven_status *status, uint64_t now, uint32_t mtu)
 {
-	struct eleven_status status;
-	struct tcp_info info;
-	uint64_t now = sock_now(sock);
-	uint32_t length = room < sizeof(info) ? room : sizeof(info);
+	info->tcpi_snd_wscale = status->snd_wscale;
+	info->tcpi_rcv_wscale = status->rcv_wscale;
+	info->tcpi_ca_state = status->sub & ELEVEN_SUB_RECOVERY ? TCP_CA_Recovery : TCP_CA_Open;
+	info->tcpi_rto = us(status->rto);
+	info->tcpi_rtt = us(status->srtt);
+	info->tcpi_rttvar = us(status->rttvar);
+	info->tcpi_min_rtt = us(status->min_rtt);
+	info->tcpi_snd_mss = status->mss_send;
+	info->tcpi_rcv_mss = status->mss_receive;
+	info->tcpi_advmss = status->mss_receive;
+	info->tcpi_pmtu = mtu;
+	info->tcpi_rcv_space = status->rcv_wnd;
+	info->tcpi_rcv_ssthresh = status->rcv_wnd;
+	info->tcpi_last_data_sent = ms_ago(now, status->last_sent);
+	info->tcpi_last_data_recv = ms_ago(now, status->last_received);
+	info->tcpi_last_ack_recv = ms_ago(now, status->last_ack_received);
+}
 
-	_Static_assert(sizeof(info) <= SOCK_DATA_MAX, "TCP_INFO fits into a reply");
+void info_fill(uint8_t data[INFO_BYTES], const struct eleven_status *status, uint64_t now, uint32_t mtu)
+{
+	struct tcp_info info;
+
 	memset(&info, 0, sizeof(info));
+	memset(data, 0, INFO_BYTES);
 	info.tcpi_state = 7;
-	if (sock->handle && eleven_status(sock_stack(sock), sock->handle, &status) == 0) {
-		info.tcpi_state = linux_states[status.state];
-		info.tcpi_retransmits = status.timer == ELEVEN_TIMER_RETRANSMISSION ? (uint8_t)status.timer_count : 0;
-		info.tcpi_probes = status.timer == ELEVEN_TIMER_PERSIST || status.timer == ELEVEN_TIMER_KEEPALIVE ?
-				   (uint8_t)status.timer_count : 0;
-		info.tcpi_options = (status.sub & ELEVEN_SUB_TIMESTAMPS ? TCPI_OPT_TIMESTAMPS : 0) |
-				    (status.sub & ELEVEN_SUB_SACK ? TCPI_OPT_SACK : 0) |
-				    (status.sub & ELEVEN_SUB_WINDOW_SCALE ? TCPI_OPT_WSCALE : 0);
-		info.tcpi_snd_wscale = status.snd_wscale;
-		info.tcpi_rcv_wscale = status.rcv_wscale;
-		info.tcpi_ca_state = status.sub & ELEVEN_SUB_RECOVERY ? TCP_CA_Recovery : TCP_CA_Open;
-		info.tcpi_rto = us(status.rto);
-		info.tcpi_rtt = us(status.srtt);
-		info.tcpi_rttvar = us(status.rttvar);
-		info.tcpi_min_rtt = us(status.min_rtt);
-		info.tcpi_snd_mss = status.mss_send;
-		info.tcpi_rcv_mss = status.mss_receive;
-		info.tcpi_advmss = status.mss_receive;
-		info.tcpi_pmtu = sock->host->interface.mtu;
-		info.tcpi_rcv_space = status.rcv_wnd;
-		info.tcpi_rcv_ssthresh = status.rcv_wnd;
-		info.tcpi_last_data_sent = ms_ago(now, status.last_sent);
-		info.tcpi_last_data_recv = ms_ago(now, status.last_received);
-		info.tcpi_last_ack_recv = ms_ago(now, status.last_ack_received);
-		info_counts(&info, &status);
-		if (status.state == ELEVEN_LISTEN) {
-			info.tcpi_unacked = status.receive_queue + sock->handed_over;
-			info.tcpi_sacked = sock->backlog;
+	if (status) {
+		info.tcpi_state = linux_states[status->state];
+		info.tcpi_retransmits = status->timer == ELEVEN_TIMER_RETRANSMISSION ? (uint8_t)status->timer_count : 0;
+		info.tcpi_probes = status->timer == ELEVEN_TIMER_PERSIST || status->timer == ELEVEN_TIMER_KEEPALIVE ?
+				   (uint8_t)status->timer_count : 0;
+		info.tcpi_options = (status->sub & ELEVEN_SUB_TIMESTAMPS ? TCPI_OPT_TIMESTAMPS : 0) |
+				    (status->sub & ELEVEN_SUB_SACK ? TCPI_OPT_SACK : 0) |
+				    (status->sub & ELEVEN_SUB_WINDOW_SCALE ? TCPI_OPT_WSCALE : 0);
+		info_path(&info, status, now, mtu);
+		info_counts(&info, status);
+		if (status->state == ELEVEN_LISTEN) {
+			info.tcpi_unacked = status->receive_queue;
+			info.tcpi_sacked = status->send_queue;
 		}
 	}
-	memcpy(data, &info, length);
-	return (int)length;
+	memcpy(data, &info, sizeof(info));
+	if (status)
+		memcpy(data + INFO_RCV_WND, &status->rcv_wnd, sizeof(status->rcv_wnd));
 }

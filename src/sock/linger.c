@@ -93,7 +93,7 @@ void linger_request(struct sock_service *service, struct control_client *client,
 	struct sock_reply reply = { .result = 0 };
 
 	if (message->descriptor_count > 0) {
-		bool lingers = sock && sock->phase == SOCK_CONNECTED && sock->linger_on && sock->linger_s > 0 &&
+		bool lingers = sock && sock->phase == SOCK_CONNECTED && sock->options.linger_on && sock->options.linger_s > 0 &&
 			       !sock->closer;
 
 		if (lingers) {
@@ -113,7 +113,7 @@ void linger_request(struct sock_service *service, struct control_client *client,
 		if (!pair_is_held(sock)) {
 			sock->linger_deadline = (struct loop_deadline){ .fn = linger_timeout, .context = sock };
 			loop_deadline_set(service->loop, &sock->linger_deadline,
-					  loop_now(service->loop) + SEC((uint64_t)sock->linger_s));
+					  loop_now(service->loop) + SEC((uint64_t)sock->options.linger_s));
 			return;
 		}
 		sock->closer = NULL;

@@ -20,9 +20,7 @@ static struct sock *accepted_create(struct sock *listener)
 
 	if (!sock)
 		return NULL;
-	memcpy(sock->options, listener->options, sizeof(sock->options));
-	sock->linger_on = listener->linger_on;
-	sock->linger_s = listener->linger_s;
+	sock->options = listener->options;
 	sock->pair_bytes = listener->pair_bytes;
 	sock->uid = listener->uid;
 	sock->was_connected = true;

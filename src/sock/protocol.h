@@ -19,7 +19,7 @@
 #include "host/protocol.h"
 
 #define SOCK_NAME_PREFIX "eleven." /* after the 0 byte of an abstract name */
-#define SOCK_DATA_MAX 256u         /* bytes of an option's value */
+#define SOCK_DATA_MAX 288u         /* bytes of an option's value */
 
 enum sock_request_type {
 	SOCK_OPEN = CONTROL_SOCK_FIRST, /* text: host's name, or empty -> descriptor */

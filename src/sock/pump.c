@@ -209,7 +209,7 @@ static bool close_resets(struct sock *sock)
 {
 	if (sock->phase != SOCK_CONNECTED || !sock->handle)
 		return false;
-	if (sock->linger_on && sock->linger_s == 0) {
+	if (sock->options.linger_on && sock->options.linger_s == 0) {
 		eleven_option_set(sock_stack(sock), sock->handle, ELEVEN_OPTION_LINGER_RESET, 1, sock_now(sock));
 		return true;
 	}

@@ -38,6 +38,7 @@
 #include "host/host.h"
 #include "host/loop.h"
 #include "host/recorded.h"
+#include "sock/option_set.h"
 #include "sock/protocol.h"
 
 #define SOCK_SWEEP_NS 1000000000ull     /* how often descriptors without a pair are looked at */
@@ -55,9 +56,6 @@ enum sock_phase {
 	SOCK_LINGERING,         /* FIN given; someone waits in close() for the acknowledgment */
 	SOCK_ENDED,             /* reset, refused, timed out: the host's end is closed, `error` waits to be asked for */
 };
-
-/* Integer options by place in options.c's table; kept for getsockopt and for accepted sockets. */
-#define SOCK_OPTIONS_MAX 40
 
 struct sock {
 	struct sock_service *service;
@@ -83,10 +81,8 @@ struct sock {
 	bool reset_pending : 1;         /* ended by an error, but text before it is still to be read */
 	bool handed_over : 1;           /* LISTENING: a connection is in the descriptor's queue */
 	bool bound : 1;                 /* bind() was called with `local` */
-	bool linger_on : 1;
 	bool urgent : 1;                /* the program sent MSG_OOB */
 	bool was_connected : 1;
-	uint16_t linger_s;
 	uint32_t backlog;
 	struct sockaddr_in local, remote;
 	struct sock *next, *previous;   /* in the service's list of those to look at, if `listed` */
@@ -99,7 +95,7 @@ struct sock {
 	uint32_t closer_request;
 	int closer_fd;                  /* its descriptor, until it has closed its own; -1 */
 	struct loop_deadline linger_deadline;
-	int32_t options[SOCK_OPTIONS_MAX];
+	struct option_set options;      /* kept for getsockopt and for accepted sockets */
 };
 
 struct sock_slot {
@@ -224,7 +220,6 @@ int option_get(struct sock *sock, const struct sock_request *request, struct soc
 /* Gives the stack's connection what was set before it was there. */
 void options_apply(struct sock *sock);
 bool option_is_on(const struct sock *sock, int level, int name);
-int tcp_info_fill(struct sock *sock, uint8_t *data, uint32_t room);
 
 /* ---- linger.c: close() that waits */
 
