@@ -38,8 +38,8 @@ enum sock_request_type {
 
 /*
  * SOCK_CONNECT answers as a non-blocking connect(2) does; a caller that blocks waits until the socket
- * polls writable, and asks again when it polls an error, or when it gives up waiting.  A reply with a descriptor says: put this in the place of yours, the
- * old one cannot be connected any more.
+ * polls writable, and asks again when it polls an error, or when it gives up waiting.  A reply with a
+ * descriptor says: put this in the place of yours, the old one cannot be connected any more.
  */
 struct sock_request {
 	struct sockaddr_in address;     /* AF_UNSPEC in SOCK_CONNECT: disconnect */
