@@ -9,6 +9,7 @@
 #include "view/text.h"
 #include "wire/tcp.h"
 
+#define COVER_SEARCH 256                        /* departures looked at for one that was cut or joined on the way */
 #define LOST_AFTER_NS 10000000000u      /* at the end of all records: what is older has not arrived, it is lost */
 
 bool item_is_out(const struct exchange_item *item)
@@ -135,48 +136,84 @@ static bool may_match(const struct exchange_item *out, const struct exchange_ite
 	return item_is_out(out) && out->side != in->side && out->trace.time <= in->trace.time;
 }
 
-/* The latest that may be it: where two look the same, the first one was sent again because it was lost. */
-static size_t find_departure(const struct exchange *exchange, size_t in)
+/* Departures by what makes them the same segment: the latest of each bucket first. */
+struct departures {
+	size_t *head, *next;
+	size_t mask;
+};
+
+static size_t segment_hash(const struct eleven_trace_segment *segment)
+{
+	uint64_t mixed = segment->seq * 0x9e3779b97f4a7c15u ^ segment->ack * 0xc2b2ae3d27d4eb4fu ^
+			 (uint64_t)segment->text_bytes << 8 ^ segment->flags;
+
+	return (size_t)(mixed ^ mixed >> 29);
+}
+
+static struct departures departures_index(const struct exchange *exchange)
+{
+	struct departures found = { .mask = 63 };
+
+	while (found.mask < exchange->count)
+		found.mask = 2 * found.mask + 1;
+	found.head = malloc((found.mask + 1) * sizeof(*found.head));
+	found.next = malloc((exchange->count + 1) * sizeof(*found.next));
+	CHECK(found.head != NULL && found.next != NULL);
+	memset(found.head, 0xff, (found.mask + 1) * sizeof(*found.head));
+	for (size_t i = 0; i < exchange->count; i++) {
+		size_t bucket = segment_hash(&exchange->items[i].trace.segment) & found.mask;
+
+		if (!item_is_out(&exchange->items[i]))
+			continue;
+		found.next[i] = found.head[bucket];
+		found.head[bucket] = i;
+	}
+	return found;
+}
+
+/*
+ * The latest that may be it: where two look the same, the first one was sent again because it was lost. `arrived`:
+ * among those that have arrived already.
+ */
+static size_t find_departure(const struct exchange *exchange, const struct departures *departures, size_t in,
+			     bool arrived)
 {
 	const struct exchange_item *arrival = &exchange->items[in];
-	size_t covering = EXCHANGE_NONE;
+	size_t bucket = segment_hash(&arrival->trace.segment) & departures->mask;
+	size_t covering = EXCHANGE_NONE, searched = 0;
 
-	for (size_t i = exchange->count; i-- > 0;) {
+	for (size_t i = departures->head[bucket]; i != EXCHANGE_NONE; i = departures->next[i]) {
 		const struct exchange_item *item = &exchange->items[i];
 
-		if (!may_match(item, arrival) || item->match != EXCHANGE_NONE)
-			continue;
-		if (same_segment(&item->trace.segment, &arrival->trace.segment))
+		if (may_match(item, arrival) && (item->match != EXCHANGE_NONE) == arrived &&
+		    same_segment(&item->trace.segment, &arrival->trace.segment))
 			return i;
-		if (covers(&item->trace.segment, &arrival->trace.segment) ||
-		    covers(&arrival->trace.segment, &item->trace.segment))
+	}
+	for (size_t i = in; i-- > 0 && searched < COVER_SEARCH;) {
+		const struct exchange_item *item = &exchange->items[i];
+
+		if (!may_match(item, arrival))
+			continue;
+		searched++;
+		if ((item->match != EXCHANGE_NONE) == arrived &&
+		    (covers(&item->trace.segment, &arrival->trace.segment) ||
+		     covers(&arrival->trace.segment, &item->trace.segment)))
 			covering = i;
 	}
 	return covering;
 }
 
-static bool arrived_before(const struct exchange *exchange, size_t in)
-{
-	for (size_t i = 0; i < exchange->count; i++) {
-		const struct exchange_item *item = &exchange->items[i];
-
-		if (may_match(item, &exchange->items[in]) && item->match != EXCHANGE_NONE &&
-		    (same_segment(&item->trace.segment, &exchange->items[in].trace.segment) ||
-		     covers(&item->trace.segment, &exchange->items[in].trace.segment)))
-			return true;
-	}
-	return false;
-}
-
 static void match_arrivals(struct exchange *exchange)
 {
+	struct departures departures = departures_index(exchange);
+
 	for (size_t i = exchange->count; i-- > 0;) {
 		struct exchange_item *item = &exchange->items[i];
 		size_t departure;
 
 		if (item->drawn || !item_is_in(item) || item->match != EXCHANGE_NONE)
 			continue;
-		departure = find_departure(exchange, i);
+		departure = find_departure(exchange, &departures, i, false);
 		if (departure != EXCHANGE_NONE) {
 			item->match = departure;
 			exchange->items[departure].match = i;
@@ -187,8 +224,10 @@ static void match_arrivals(struct exchange *exchange)
 		struct exchange_item *item = &exchange->items[i];
 
 		if (!item->drawn && item_is_in(item) && item->match == EXCHANGE_NONE)
-			item->duplicate = arrived_before(exchange, i);
+			item->duplicate = find_departure(exchange, &departures, i, true) != EXCHANGE_NONE;
 	}
+	free(departures.head);
+	free(departures.next);
 }
 
 /* A segment is lost when one sent after it has arrived, or when all is told and it is long ago. */

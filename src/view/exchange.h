@@ -37,6 +37,7 @@ struct exchange {
 	bool iss_known[2];
 	uint32_t iss[2];
 	enum eleven_state state[2];     /* last one shown; ELEVEN_STATES: not known */
+	size_t older;                   /* the next one of the ladder with the same hash, by number + 1 */
 	uint64_t start;                 /* time of the first record */
 	uint64_t last;                  /* time of the last line */
 	uint64_t wall_offset;

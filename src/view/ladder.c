@@ -10,6 +10,7 @@
 #include "view/rows.h"
 
 #define HOSTS_MAX 64
+#define NEWEST_SLOTS 4096
 
 struct ladder {
 	FILE *out;
@@ -23,6 +24,7 @@ struct ladder {
 	size_t event_count, event_room;
 	struct exchange *exchanges;
 	size_t count, room;
+	size_t *newest;                 /* by hash of the pair of ends: number + 1 of the newest, 0: none */
 	size_t current;                 /* the one drawn last, SIZE_MAX: none */
 };
 
@@ -31,6 +33,8 @@ struct ladder *ladder_create(FILE *out, const struct ladder_options *options)
 	struct ladder *ladder = calloc(1, sizeof(*ladder));
 
 	CHECK(ladder != NULL);
+	ladder->newest = calloc(NEWEST_SLOTS, sizeof(*ladder->newest));
+	CHECK(ladder->newest != NULL);
 	ladder->out = out;
 	ladder->options = *options;
 	ladder->current = SIZE_MAX;
@@ -43,6 +47,7 @@ void ladder_destroy(struct ladder *ladder)
 		exchange_free(&ladder->exchanges[i]);
 	free(ladder->exchanges);
 	free(ladder->events);
+	free(ladder->newest);
 	free(ladder);
 }
 
@@ -54,12 +59,23 @@ void ladder_host(struct ladder *ladder, const char *name, const struct eleven_ad
 	ladder->hosts[ladder->host_count++].address = *address;
 }
 
+/* The same for both ends of a connection. */
+static size_t ends_hash(const struct eleven_trace *trace)
+{
+	size_t hash = (size_t)trace->local.port + trace->remote.port;
+
+	for (size_t i = 0; i < sizeof(trace->local.address.bytes); i++)
+		hash += (size_t)(trace->local.address.bytes[i] + trace->remote.address.bytes[i]) << (i % 8);
+	return hash % NEWEST_SLOTS;
+}
+
 /* The newest life of this pair of ends, or a new one. */
 static struct exchange *exchange_of(struct ladder *ladder, const struct eleven_trace *trace)
 {
+	size_t slot = ends_hash(trace);
 	struct exchange *exchange;
 
-	for (size_t i = ladder->count; i > 0; i--) {
+	for (size_t i = ladder->newest[slot]; i > 0; i = ladder->exchanges[i - 1].older) {
 		exchange = &ladder->exchanges[i - 1];
 		if (exchange_has_ends(exchange, trace)) {
 			if (!exchange_is_over(exchange, trace))
@@ -74,6 +90,8 @@ static struct exchange *exchange_of(struct ladder *ladder, const struct eleven_t
 	}
 	exchange = &ladder->exchanges[ladder->count++];
 	exchange_init(exchange, trace);
+	exchange->older = ladder->newest[slot];
+	ladder->newest[slot] = ladder->count;
 	for (unsigned i = 0; i < ladder->host_count; i++) {
 		for (int side = LEFT; side <= RIGHT; side++) {
 			if (memcmp(&exchange->end[side].address, &ladder->hosts[i].address, 16) == 0) {

@@ -77,16 +77,25 @@ bool conn_view_sub(const struct conn_view *conn, uint32_t bit)
 	return (conn->sub & bit) != 0;
 }
 
+static int ends_compare(const void *left, const void *right)
+{
+	const struct conn_view *a = left, *b = right;
+	int order = (b->state == ELEVEN_LISTEN) - (a->state == ELEVEN_LISTEN);
+
+	if (!order)
+		order = endpoint_compare(&a->local, &b->local);
+	return order ? order : endpoint_compare(&a->remote, &b->remote);
+}
+
 const struct conn_view *view_other_end(const struct view *view, const struct conn_view *conn)
 {
-	for (size_t i = 0; i < view->count; i++) {
-		const struct conn_view *other = &view->conns[i];
+	struct conn_view key = { .state = ELEVEN_ESTABLISHED, .local = conn->remote, .remote = conn->local };
+	const struct conn_view *other;
 
-		if (other != conn && endpoint_compare(&other->local, &conn->remote) == 0 &&
-		    endpoint_compare(&other->remote, &conn->local) == 0)
-			return other;
-	}
-	return NULL;
+	if (view->count == 0 || conn->state == ELEVEN_LISTEN)
+		return NULL;
+	other = bsearch(&key, view->conns, view->count, sizeof(*view->conns), ends_compare);
+	return other == conn ? NULL : other;
 }
 
 /* ---------------------------------------------------------------- filters */

@@ -112,7 +112,7 @@ void view_free(struct view *view);
 void view_sort(struct view *view);
 
 bool conn_view_sub(const struct conn_view *conn, uint32_t bit);
-/* The same connection seen from its other end, or NULL. */
+/* The same connection seen from its other end, or NULL; after view_sort(). */
 const struct conn_view *view_other_end(const struct view *view, const struct conn_view *conn);
 
 /* Which connections a person asked for; empty strings, 0 and ELEVEN_STATES ask for all. */
