@@ -6,7 +6,7 @@ set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev"
 test="libcmocka-dev iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
-	netcat-openbsd tshark openssl mandoc"
+	netcat-openbsd openssh-client openssh-server tshark openssl mandoc"
 bench="liblwip-dev valgrind iproute2"
 demo="curl iproute2 net-tools procps util-linux"
 coverage="gcovr"
