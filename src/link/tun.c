@@ -25,6 +25,11 @@
 
 #define ARENA_BYTES (1u << 20)
 #define HEADER_BYTES ((uint32_t)sizeof(struct virtio_net_hdr))
+/*
+ * Packets that the kernel keeps for us while we do something else.  Its default of 500 is less than the SYNs, or the
+ * resets, of a thousand connections at once, and what it drops there nobody sends again (RST) or a second later (SYN).
+ */
+#define QUEUE_PACKETS 8192
 
 struct tun {
 	struct link link;
@@ -164,7 +169,7 @@ static void sockaddr_set(struct sockaddr *to, uint32_t address)
 	memcpy(to, &in, sizeof(in));
 }
 
-/* MTU, address and up, for the kernel's side. */
+/* MTU, queue, address and up, for the kernel's side. */
 static bool device_configure(const struct tun_settings *settings, const char *name, const char **what)
 {
 	static const struct eleven_address none;
@@ -178,6 +183,11 @@ static bool device_configure(const struct tun_settings *settings, const char *na
 	memcpy(request.ifr_name, name, TUN_NAME_MAX);
 	request.ifr_mtu = (int)settings->mtu;
 	good = good && ioctl(fd, SIOCSIFMTU, &request) == 0;
+	if (good) {
+		*what = "set its queue";
+		request.ifr_qlen = QUEUE_PACKETS;
+		good = ioctl(fd, SIOCSIFTXQLEN, &request) == 0;
+	}
 	if (good && memcmp(b, &none, sizeof(none)) != 0) {
 		*what = "set its address";
 		sockaddr_set(&request.ifr_addr, address);
