@@ -111,8 +111,12 @@ int call_listen(struct sock *sock, const struct sock_request *request, int progr
 	error = handle_reach(sock);
 	if (error)
 		return error;
-	/* One of those that wait is in the descriptor's queue. */
-	error = eleven_listen(sock_stack(sock), sock->handle, backlog > 0 ? backlog - 1 : 0, sock_now(sock));
+	error = listener_begin(sock, backlog);
+	if (error)
+		return error;
+	/* Some of those that wait are in the descriptor's queue. */
+	error = eleven_listen(sock_stack(sock), sock->handle, backlog > 0 ? backlog - sock->handed_over_max : 0,
+			      sock_now(sock));
 	if (error)
 		return error;
 	sock->backlog = backlog;

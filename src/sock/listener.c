@@ -4,10 +4,13 @@
  * readable for it; several processes that share the listener each take what they can, and the kernel
  * gives each connection to one.
  *
- * At most one connection is ahead of the program, so that the stack's accept queue, its limit and what
- * netstat shows of it mean what they say.  The host's end reports EPOLLOUT when the program takes one.
+ * A few connections are ahead of the program, so that one that accepts in a row, or once in each turn of
+ * its loop, need not wait for the host each time: a sixteenth of the backlog, and the stack's accept queue
+ * is that much shorter, so that the limit means what it says.  A small backlog has one ahead.  The host's
+ * end reports EPOLLOUT when the program takes one.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,31 +62,49 @@ static int listener_give(struct sock *listener)
 		sock_free(sock);
 		return error;
 	}
-	listener->handed_over = true;
-	listener->given = sock;
+	listener->given[listener->handed_over++] = sock;
 	sock->giver = listener;
 	pump_to_program(sock);
 	return 0;
 }
 
-static void listener_taken(struct sock *listener)
+/* The oldest `count` are out of the queue. */
+static void listener_taken(struct sock *listener, uint32_t count)
 {
-	struct sock *sock = listener->given;
+	for (uint32_t i = 0; i < count; i++)
+		if (listener->given[i])
+			listener->given[i]->giver = NULL;
+	listener->handed_over -= count;
+	memmove(listener->given, listener->given + count, listener->handed_over * sizeof(*listener->given));
+}
 
-	listener->handed_over = false;
-	if (!sock)
-		return;
-	listener->given = NULL;
-	sock->giver = NULL;
+void listener_forget(struct sock *listener, const struct sock *sock)
+{
+	for (uint32_t i = 0; i < listener->handed_over; i++)
+		if (listener->given[i] == sock)
+			listener->given[i] = NULL;
+}
+
+int listener_begin(struct sock *listener, uint32_t backlog)
+{
+	uint32_t most = backlog / 16 < SOCK_HANDED_OVER_MAX ? backlog / 16 : SOCK_HANDED_OVER_MAX;
+
+	if (!listener->given)
+		listener->given = calloc(SOCK_HANDED_OVER_MAX, sizeof(*listener->given));
+	if (!listener->given)
+		return -ENOMEM;
+	listener->handed_over_max = most ? most : 1;
+	return 0;
 }
 
 void listener_step(struct sock *listener)
 {
+	uint32_t left = listener->handed_over ? pair_handed_over(listener) : 0;
 	int error = 0;
 
-	if (listener->handed_over && pair_is_empty(listener))
-		listener_taken(listener);
-	if (!listener->handed_over && listener->handle)
+	if (left < listener->handed_over)
+		listener_taken(listener, listener->handed_over - left);
+	while (!error && listener->handed_over < listener->handed_over_max && listener->handle)
 		error = listener_give(listener);
 	/* Out of descriptors: connections wait in the stack until the next one closes or the sweep comes by. */
 	if (error && error != -EAGAIN)
@@ -92,18 +113,20 @@ void listener_step(struct sock *listener)
 
 void listener_end(struct sock *listener)
 {
-	struct sock *sock = listener->given;
+	while (listener->handed_over > 0) {
+		struct sock *sock = listener->given[0];
 
-	if (!sock)
-		return;
-	listener_taken(listener);
-	if (pair_is_held(sock)) {
-		/* Taken just before, or not closed yet with the queue it lay in: its own end will tell. */
-		sock->doubt_until = sock_now(sock) + SOCK_DOUBT_NS;
-		return;
+		listener_taken(listener, 1);
+		if (!sock)
+			continue;
+		if (pair_is_held(sock)) {
+			/* Taken just before, or not closed yet with the queue it lay in: its own end will tell. */
+			sock->doubt_until = sock_now(sock) + SOCK_DOUBT_NS;
+			continue;
+		}
+		sock_release(sock, true);
+		sock_free(sock);
 	}
-	sock_release(sock, true);
-	sock_free(sock);
 }
 
 void listener_event(struct sock *listener, uint32_t events)

@@ -219,6 +219,7 @@ static int fill_plan(struct sock_service *service)
 	program_buffer_set(ends[0]);
 	for (unsigned i = 0; i < 3; i++)
 		memory[i] = packet_memory(ends, sizes[i]);
+	service->accepted_memory = packet_memory(ends, sizeof(struct sock_accepted));
 	getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &limit, &length);
 	close(ends[0]);
 	close(ends[1]);
@@ -356,9 +357,10 @@ int pair_hand_over(struct sock *listener, int program, const struct sock_accepte
 	return sendmsg(listener->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-bool pair_is_empty(const struct sock *sock)
+/* Each is one message of the same size, so that the memory they take tells their number. */
+uint32_t pair_handed_over(const struct sock *listener)
 {
-	return queue_bytes(sock->fd) == 0;
+	return (uint32_t)queue_bytes(listener->fd) / listener->service->accepted_memory;
 }
 
 /*

@@ -68,7 +68,7 @@ void sock_free(struct sock *sock)
 	linger_done(sock);
 	listener_end(sock);
 	if (sock->giver) {
-		sock->giver->given = NULL;
+		listener_forget(sock->giver, sock);
 		sock->giver = NULL;
 	}
 	sock_unlist(sock);
@@ -81,6 +81,7 @@ void sock_free(struct sock *sock)
 	service->slots[place].next_free = service->free_first;
 	service->free_first = place + 1;
 	service->used--;
+	free(sock->given);
 	free(sock);
 }
 

@@ -46,6 +46,7 @@
 #define SOCK_LEAVING_NS 120000000000ull /* text left by a program that moves no more is given up after this */
 #define SOCK_DOUBT_NS 20000000ull       /* for the kernel to close descriptors that lay in a closed queue */
 #define SOCK_BACKLOG_MAX 4096           /* net.core.somaxconn */
+#define SOCK_HANDED_OVER_MAX 32u        /* of a backlog, in the descriptor's queue; their 24 KiB leave it writable */
 
 enum sock_phase {
 	SOCK_FRESH,             /* no pair: not listening nor connecting yet; perhaps bound */
@@ -79,18 +80,19 @@ struct sock {
 	bool fin_given : 1;             /* … and the stack knows */
 	bool end_given : 1;             /* the program's reads end: peer's FIN, or SHUT_RD */
 	bool reset_pending : 1;         /* ended by an error, but text before it is still to be read */
-	bool handed_over : 1;           /* LISTENING: a connection is in the descriptor's queue */
 	bool bound : 1;                 /* bind() was called with `local` */
 	bool urgent : 1;                /* the program sent MSG_OOB */
 	bool was_connected : 1;
 	uint32_t backlog;
+	uint32_t handed_over;           /* LISTENING: connections in the descriptor's queue, */
+	uint32_t handed_over_max;       /* at most so many */
 	struct sockaddr_in local, remote;
 	struct sock *next, *previous;   /* in the service's list of those to look at, if `listed` */
 	bool listed;
 	uint64_t since;                 /* LEAVING: of its last progress */
 	uint64_t doubt_until;           /* its listener went with it in the queue, or just after it was taken */
 	struct sock *giver;             /* the listener in whose queue it is */
-	struct sock *given;             /* LISTENING: the connection that is in the queue */
+	struct sock **given;            /* LISTENING: those in the queue, the oldest first; NULL: has ended */
 	struct control_client *closer;  /* waits for the reply to SOCK_CLOSE */
 	uint32_t closer_request;
 	int closer_fd;                  /* its descriptor, until it has closed its own; -1 */
@@ -120,6 +122,7 @@ struct sock_service {
 	socklen_t listener_length;
 	int diag;                       /* NETLINK_SOCK_DIAG; -1: not to be had */
 	uint32_t fill[3];               /* packets that fill a send buffer: single bytes, middling, big */
+	uint32_t accepted_memory;       /* that a connection takes in a listener's queue */
 	uint32_t send_buffer_max, receive_buffer_max;   /* net.core.wmem_max, rmem_max */
 	uint8_t scratch[65536];         /* what is thrown away */
 };
@@ -177,7 +180,8 @@ uint32_t pair_waiting(const struct sock *sock);
 ssize_t pair_take(struct sock *sock, const struct eleven_slice room[2], size_t bytes);
 /* Sends a connection's end over a listener's: 0 or -errno. */
 int pair_hand_over(struct sock *listener, int program, const struct sock_accepted *accepted);
-bool pair_is_empty(const struct sock *sock);
+/* How many of those are still there. */
+uint32_t pair_handed_over(const struct sock *listener);
 uint32_t pair_unread(const struct sock *sock);
 void pair_limit(struct sock *sock);
 
@@ -196,11 +200,15 @@ void sock_connected(struct sock *sock);
 
 /* ---- listener.c */
 
-/* Hands over one connection, unless one is there already or none waits. */
+/* Makes room for what it hands over: 0 or -ENOMEM. */
+int listener_begin(struct sock *listener, uint32_t backlog);
+/* Hands over connections, as many as wait and may be there. */
 void listener_step(struct sock *listener);
 void listener_event(struct sock *listener, uint32_t events);
 /* Connections that nobody took are reset. */
 void listener_end(struct sock *listener);
+/* A connection that it gave has ended before it was taken. */
+void listener_forget(struct sock *listener, const struct sock *sock);
 
 /* ---- calls.c, options.c: what programs ask for; `descriptor`: to be sent with the reply, or -1 */
 

@@ -303,22 +303,53 @@ static void test_handed_over_is_seen_when_taken(void **state)
 	(void)state;
 	epoll_ctl(waiter, EPOLL_CTL_ADD, listener.fd, &event);
 	epoll_wait(waiter, &event, 1, 0);
-	assert_true(pair_is_empty(&listener));
+	assert_int_equal(pair_handed_over(&listener), 0);
 	assert_int_equal(pair_hand_over(&listener, connection, &accepted), 0);
 	close(connection);
 	assert_true(polled(program) & POLLIN);
-	assert_false(pair_is_empty(&listener));
+	assert_int_equal(pair_handed_over(&listener), 1);
 	assert_true(pair_is_held(&sock));
 	assert_int_equal(epoll_wait(waiter, &event, 1, 0), 0);
 	assert_int_equal(recv(program, &got, sizeof(got), 0), sizeof(got));     /* without room for the descriptor */
 	assert_int_equal(got.local.sin_port, 7);
 	assert_int_equal(epoll_wait(waiter, &event, 1, 0), 1);
-	assert_true(pair_is_empty(&listener));
+	assert_int_equal(pair_handed_over(&listener), 0);
 	assert_false(pair_is_held(&sock));
 	close(waiter);
 	close(program);
 	close(listener.fd);
 	close(sock.fd);
+}
+
+static void test_handed_over_are_counted(void **state)
+{
+	struct sock_accepted accepted = { .local.sin_port = 7 }, got;
+	struct sock listener, sock[SOCK_HANDED_OVER_MAX];
+	int program = made(&listener, 20), connection;
+	unsigned there = 0, given = 0;
+	struct pollfd host = { .fd = listener.fd, .events = POLLOUT };
+
+	(void)state;
+	for (unsigned turn = 0; turn < 100; turn++) {
+		while (there < turn % SOCK_HANDED_OVER_MAX + 1 && given < SOCK_HANDED_OVER_MAX) {
+			connection = made(&sock[given], 21 + given);
+			given++;
+			assert_int_equal(pair_hand_over(&listener, connection, &accepted), 0);
+			close(connection);
+			assert_int_equal(pair_handed_over(&listener), ++there);
+			/* Or taking one would be no edge. */
+			assert_int_equal(poll(&host, 1, 0), 1);
+		}
+		if (there == 0)
+			break;
+		assert_int_equal(recv(program, &got, sizeof(got), 0), sizeof(got));
+		assert_int_equal(pair_handed_over(&listener), --there);
+	}
+	assert_int_equal(given, SOCK_HANDED_OVER_MAX);
+	for (unsigned i = 0; i < given; i++)
+		close(sock[i].fd);
+	close(program);
+	close(listener.fd);
 }
 
 int main(void)
@@ -335,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_writable_although_one_byte_is_kept),
 		cmocka_unit_test(test_unread_text_is_counted_in_bytes),
 		cmocka_unit_test(test_handed_over_is_seen_when_taken),
+		cmocka_unit_test(test_handed_over_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("sock pair", tests, service_begin, service_end);
