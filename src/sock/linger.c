@@ -32,6 +32,8 @@ static void linger_answer(struct sock *sock)
 	struct sock_reply reply = { .result = 0 };
 	struct control_client *client = sock->closer;
 
+	if (client)
+		sock->service->closers--;
 	sock->closer = NULL;
 	loop_deadline_clear(sock->service->loop, &sock->linger_deadline);
 	if (sock->closer_fd >= 0)
@@ -65,7 +67,8 @@ void linger_begin(struct sock *sock)
 
 static struct sock *closer_find(struct sock_service *service, const struct control_client *client)
 {
-	for (uint32_t i = 0; i < service->slot_count; i++)
+	/* Every program that ends is looked up here: mostly nobody lingers. */
+	for (uint32_t i = 0; i < service->slot_count && service->closers > 0; i++)
 		if (service->slots[i].sock && service->slots[i].sock->closer == client)
 			return service->slots[i].sock;
 	return NULL;
@@ -73,11 +76,13 @@ static struct sock *closer_find(struct sock_service *service, const struct contr
 
 void linger_client_gone(void *context, struct control_client *client)
 {
-	struct sock *sock = closer_find(context, client);
+	struct sock_service *service = context;
+	struct sock *sock = closer_find(service, client);
 
 	if (!sock)
 		return;
 	sock->closer = NULL;
+	service->closers--;
 	if (sock->closer_fd >= 0)
 		close(sock->closer_fd);
 	sock->closer_fd = -1;
@@ -93,11 +98,12 @@ void linger_request(struct sock_service *service, struct control_client *client,
 	struct sock_reply reply = { .result = 0 };
 
 	if (message->descriptor_count > 0) {
-		bool lingers = sock && sock->phase == SOCK_CONNECTED && sock->options.linger_on && sock->options.linger_s > 0 &&
-			       !sock->closer;
+		bool lingers = sock && sock->phase == SOCK_CONNECTED && !sock->closer &&
+			       sock->options.linger_on && sock->options.linger_s > 0;
 
 		if (lingers) {
 			sock->closer = client;
+			service->closers++;
 			sock->closer_fd = message->descriptors[0];
 			message->descriptors[0] = -1;
 		}
@@ -117,6 +123,7 @@ void linger_request(struct sock_service *service, struct control_client *client,
 			return;
 		}
 		sock->closer = NULL;
+		service->closers--;
 	}
 	control_reply(client, message->request, message->type, &reply, sizeof(reply));
 }

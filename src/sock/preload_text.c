@@ -162,6 +162,23 @@ INTERPOSE ssize_t recvfrom(int fd, void *restrict text, size_t bytes, int flags,
 	return got;
 }
 
+/* Sockets that come from other processes are like those made here. */
+static void passed_learn(const struct msghdr *message)
+{
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR((struct msghdr *)message, part)) {
+		size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
+			known_set(fd, is_eleven(fd));
+		}
+	}
+}
+
 INTERPOSE ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	socklen_t room = message ? message->msg_namelen : 0;
@@ -172,6 +189,8 @@ INTERPOSE ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	if (message->msg_name && message->msg_namelen &&
 	    name_is_pairs(message->msg_name, message->msg_namelen < room ? message->msg_namelen : room))
 		message->msg_namelen = 0;
+	if (message->msg_controllen > 0)
+		passed_learn(message);
 	return got;
 }
 

@@ -116,6 +116,7 @@ struct sock_service {
 	struct sock *swept;             /* list of those without a pair, or leaving */
 	struct loop_deadline sweep;
 	bool closing;
+	uint32_t closers;               /* sockets that somebody waits in close() for */
 	uint64_t instance;              /* in the names, so that those of a host before are not ours */
 	int listener;                   /* to which the host connects programs' ends */
 	struct sockaddr_un listener_name;
