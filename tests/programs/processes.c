@@ -166,6 +166,7 @@ static void executed(void)
 {
 	char *self = getenv("PROGRAM"), number[12];
 	char *arguments[] = { self, "child", number, NULL };
+	struct linger linger = { 1, 0 };
 	int ends[2], pid;
 
 	connection(ends);
@@ -178,11 +179,10 @@ static void executed(void)
 		_exit(1);
 	}
 	close(ends[0]);
-	show("recv", recv(ends[1], text, 5, MSG_WAITALL));
-	waitpid(pid, NULL, 0);
-	await_poll("gone", ends[1], POLLRDHUP);
-	show("recv", recv(ends[1], text, 5, 0));
+	recv(ends[1], text, 5, MSG_WAITALL);
+	setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	close(ends[1]);
+	waitpid(pid, NULL, 0);
 }
 
 /* What exec made of it. */
@@ -194,7 +194,14 @@ static int child(int fd)
 
 	show("child: getpeername", getpeername(fd, (struct sockaddr *)&name, &length));
 	show("child: setsockopt", setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
-	return write(fd, "child", 5) != 5;
+	if (write(fd, "child", 5) != 5)
+		return 1;
+	await_poll("child: reset", fd, POLLHUP);
+	pipes = 0;
+	show("child: write", write(fd, "x", 1));
+	show("child: write", write(fd, "x", 1));
+	say("child: SIGPIPE %d", pipes);
+	return 0;
 }
 
 static void closing_all(void)
