@@ -21,6 +21,10 @@ static void closed_segment_arrives(struct tcp *tcp, const struct arrival *arriva
 		rule(tcp, NULL, CLOSED_RST_DROPPED);
 		return;
 	}
+	if (tcp->config.blackhole > 1 || (tcp->config.blackhole == 1 && seg->syn)) {
+		rule(tcp, NULL, CLOSED_BLACKHOLE);
+		return;
+	}
 	rule(tcp, NULL, CLOSED_RST_SENT);
 	output_reset_answer(tcp, arrival, seg);
 }

@@ -197,7 +197,7 @@ static bool second_check_rst(struct work *w)
 	if (!w->seg.rst)
 		return true;
 	tcp->resets_received++;
-	if (!seq_eq(w->seg.seq, tcb->rcv.nxt) && !rst_before_fin(w)) {
+	if (!seq_eq(w->seg.seq, tcb->rcv.nxt) && !rst_before_fin(w) && !tcp->config.rst_in_window) {
 		rule(tcp, tcb, RST_CHALLENGE);
 		output_challenge(tcp, tcb);
 		return false;
@@ -248,6 +248,11 @@ static bool fourth_check_syn(struct work *w)
 		return true;
 	if (tcb->state == TCP_SYN_RECEIVED && tcb->kind == KIND_SYN_RECEIVED) {
 		tcb_set_state(w->tcp, tcb, TCP_LISTEN, RULE_SYN_LISTEN);
+		return false;
+	}
+	if (w->tcp->config.syn_in_window) {
+		output_reset(w->tcp, tcb);
+		tcb_closed(w->tcp, tcb, RULE_SYN_RESET, ECONNRESET);
 		return false;
 	}
 	rule(w->tcp, tcb, SYN_CHALLENGE);

@@ -128,6 +128,14 @@ static void text_deliver(struct tcp *tcp, struct tcb *tcb, uint32_t bytes)
 	tcp->bytes_in += bytes;
 }
 
+/* Has so much come since the last ACK that the next may not wait? */
+static bool ack_due(const struct eleven_config *config, const struct tcb *tcb, uint32_t unacked)
+{
+	if (config->ack_above_one && unacked > tcb->rcv.mss_seen)
+		return true;
+	return config->ack_segments > 0 && unacked >= config->ack_segments * tcb->rcv.mss_seen;
+}
+
 /* §3.8.6.3: when the ACK of what has just been delivered goes. */
 static void ack_policy(struct work *w)
 {
@@ -139,7 +147,7 @@ static void ack_policy(struct work *w)
 		tcb->rcv.mss_seen = (uint16_t)min_u32(full, 65535);
 	if (tcb->want.ack_now)
 		return;
-	if (unacked >= 2 * (uint32_t)tcb->rcv.mss_seen || tcb->quick_ack || w->tcp->config.delayed_ack == 0 ||
+	if (ack_due(&w->tcp->config, tcb, unacked) || tcb->quick_ack || w->tcp->config.delayed_ack == 0 ||
 	    (tcb->quick_acks > 0 && !tcb->interactive)) {
 		tcb->want.ack_now = true;
 		return;

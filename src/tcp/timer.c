@@ -169,6 +169,12 @@ static bool user_timeout_over(const struct tcp *tcp, const struct tcb *tcb)
 	return tcb->user_timeout && tcb->unacked_since && tcp->now >= tcb->unacked_since + tcb->user_timeout;
 }
 
+/* Linux sends the first SYNs again at even intervals. */
+static unsigned syn_linear_timeouts(const struct tcp *tcp, const struct tcb *tcb)
+{
+	return tcb->state == TCP_SYN_SENT ? (unsigned)tcp->config.syn_linear_timeouts : 0;
+}
+
 static void timeout_syn(struct tcp *tcp, struct tcb *tcb)
 {
 	bool waited = tcp->now - tcb->opened >= tcp->config.syn_timeout;
@@ -177,7 +183,7 @@ static void timeout_syn(struct tcp *tcp, struct tcb *tcb)
 		give_up(tcp, tcb, RULE_GIVEN_UP_USER_TIMEOUT);
 		return;
 	}
-	if (tcb->retries >= tcb->syn_retries && waited) {
+	if (tcb->retries >= tcb->syn_retries + syn_linear_timeouts(tcp, tcb) && waited) {
 		give_up(tcp, tcb, RULE_GIVEN_UP_SYN);
 		return;
 	}
@@ -226,7 +232,8 @@ static void timeout_retransmission(struct tcp *tcp, struct tcb *tcb)
 		timeout_text(tcp, tcb);
 	if (tcb->kind != KIND_TCB || tcb->generation != generation || tcb->state == TCP_CLOSED)
 		return;
-	rtt_backoff(&tcb->rtt, &bounds);
+	if (synchronized(tcb) || tcb->retries > syn_linear_timeouts(tcp, tcb))
+		rtt_backoff(&tcb->rtt, &bounds);
 	timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));
 	tcb_ready(tcp, tcb);
 }

@@ -9,6 +9,10 @@
  */
 #include "tcp/window.h"
 
+#include "tcp/options.h"
+
+#define TIMESTAMP_OPTION_BYTES 12
+
 static uint32_t limit_most(const struct tcb *tcb)
 {
 	uint32_t most = tcb->receive_buffer;
@@ -19,14 +23,25 @@ static uint32_t limit_most(const struct tcb *tcb)
 	return min_u32(most, scaled);
 }
 
+/* Linux: as many as the text of full segments that fit, options of each taken off. */
+static uint32_t whole_segments(const struct tcp *tcp, const struct tcb *tcb, uint32_t bytes)
+{
+	uint32_t mss = options_mss_offer(tcp, tcb);
+
+	if (tcb->passive && tcb->timestamps)
+		mss = mss > TIMESTAMP_OPTION_BYTES ? mss - TIMESTAMP_OPTION_BYTES : 1;
+	return bytes > mss ? bytes - bytes % mss : bytes;
+}
+
 void window_start(const struct tcp *tcp, struct tcb *tcb)
 {
-	uint32_t first = min_u32((uint32_t)min_u32((uint32_t)tcp->config.receive_window_initial, 65535),
-				 tcb->receive_buffer);
+	uint32_t first = min_u32((uint32_t)tcp->config.receive_window_initial, tcb->receive_buffer);
 
 	if (tcb->window_clamp)
 		first = min_u32(first, tcb->window_clamp);
-	tcb->rcv.limit = first;
+	if (tcp->config.receive_window_whole)
+		first = whole_segments(tcp, tcb, first);
+	tcb->rcv.limit = first = min_u32(first, 65535);
 	/* In whole units of the scale, as every window after the SYN's will be. */
 	first = (first + (1u << tcb->rcv.wscale) - 1) >> tcb->rcv.wscale << tcb->rcv.wscale;
 	tcb->rcv.edge = seq_add(tcb->rcv.nxt, first);
@@ -64,7 +79,7 @@ uint16_t window_offer(const struct tcp *tcp, struct tcb *tcb, bool on_syn)
 		tcb->rcv.edge = possible;
 	window = rcv_wnd(tcb);
 	if (on_syn)
-		return (uint16_t)min_u32(window, 65535);
+		return (uint16_t)min_u32(min_u32(window, tcb->rcv.limit), 65535);
 	/* Rounding down would take back what was offered (RFC 7323 §2.4): up, and that much is offered. */
 	window = min_u32((window + (1u << tcb->rcv.wscale) - 1) >> tcb->rcv.wscale, 65535);
 	if (window > 0)

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* The stack, its clock, and calls that wait; see world.h. */
+#include "packetdrill/world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "packetdrill/file.h"
+#include "packetdrill/states.h"
+
+#define BEGIN_NS SEC(1000000)           /* any time but 0 */
+#define OUT_BATCH 16
+#define IDLE_NS MS(50)                  /* real: so long nobody else called, so all sleep */
+#define IDLE_LOOK_NS MS(10)
+#define HANDOVER_WAIT_NS SEC(2)         /* real: a thread that never asks the time holds nobody longer */
+
+static _Thread_local bool handed;       /* a call of this thread was completed by another, and it has not come back */
+
+static struct timespec real_in(uint64_t ns)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += (time_t)((uint64_t)at.tv_nsec + ns) / 1000000000;
+	at.tv_nsec = (long)(((uint64_t)at.tv_nsec + ns) % 1000000000);
+	return at;
+}
+
+static void condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+struct world *world_create(const char *flags)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	if (!world)
+		abort();
+	pthread_mutex_init(&world->lock, NULL);
+	condition_init(&world->handed_over);
+	world->now_ns = BEGIN_NS;
+	world->last_out = &world->first_out;
+	settings_init(&world->settings, flags);
+	return world;
+}
+
+void world_destroy(struct world *world)
+{
+	struct packet *packet;
+
+	while ((packet = world->first_out) != NULL) {
+		world->first_out = packet->next;
+		free(packet);
+	}
+	for (int i = 0; i < DESCRIPTORS_MAX; i++)
+		file_forget(world, i);
+	if (world->stack)
+		munmap(world->stack, world->stack_bytes);
+	pthread_cond_destroy(&world->handed_over);
+	pthread_mutex_destroy(&world->lock);
+	free(world);
+}
+
+static struct eleven_address address_of(uint32_t value)
+{
+	struct eleven_address address = { .bytes = { [10] = 0xff, [11] = 0xff } };
+
+	store_be32(address.bytes + 12, value);
+	return address;
+}
+
+void world_own(struct world *world, uint32_t address)
+{
+	struct eleven_interface interface = {
+		.kind = ELEVEN_LINK_IP,
+		.address = address_of(address),
+		.prefix_bits = 0,
+		.mtu = world->settings.mtu,
+	};
+
+	if (world->interfaces < 8 && eleven_interface_add(world->stack, &interface) >= 0)
+		world->interfaces++;
+}
+
+int world_begin(struct world *world)
+{
+	struct settings *settings = &world->settings;
+	void *memory;
+
+	settings_read(settings);
+	if (world->stack)
+		return 0;
+	world->stack_bytes = eleven_size(&settings->config);
+	if (world->stack_bytes == 0)
+		return -EINVAL;
+	memory = mmap(NULL, world->stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return -ENOMEM;
+	if (eleven_create(&world->stack, memory, world->stack_bytes, &settings->config, world->now_ns) < 0) {
+		munmap(memory, world->stack_bytes);
+		world->stack = NULL;
+		return -EINVAL;
+	}
+	world_own(world, settings->local);
+	return 0;
+}
+
+/* ---- packets out */
+
+static void packet_queue(struct world *world, const struct eleven_out *out)
+{
+	struct packet *packet = malloc(sizeof(*packet) + out->length);
+	uint32_t at = 0;
+
+	if (!packet)
+		abort();
+	for (unsigned i = 0; i < out->slices; i++) {
+		memcpy(packet->bytes + at, out->slice[i].bytes, out->slice[i].length);
+		at += out->slice[i].length;
+	}
+	packet->length = at;
+	packet->time_ns = world->now_ns;
+	packet->next = NULL;
+	*world->last_out = packet;
+	world->last_out = &packet->next;
+}
+
+static bool packets_take(struct world *world)
+{
+	struct eleven_out out[OUT_BATCH];
+	bool any = false;
+	unsigned n;
+
+	while ((n = eleven_output(world->stack, out, OUT_BATCH, world->now_ns)) > 0) {
+		for (unsigned i = 0; i < n; i++)
+			packet_queue(world, &out[i]);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- calls that wait */
+
+static void call_complete(struct world *world, struct call **at)
+{
+	struct call *call = *at;
+
+	*at = call->next;
+	call->done = true;
+	world->handovers++;
+	pthread_cond_signal(&call->wake);
+}
+
+static bool calls_attempt(struct world *world)
+{
+	struct call **at = &world->calls;
+	bool any = false;
+
+	while (*at) {
+		struct call *call = *at;
+
+		if (call->attempt(world, call)) {
+			call_complete(world, at);
+			any = true;
+		} else if (call->deadline_ns <= world->now_ns) {
+			call->result = call->timeout_result;
+			call_complete(world, at);
+			any = true;
+		} else {
+			at = &call->next;
+		}
+	}
+	return any;
+}
+
+void world_run(struct world *world)
+{
+	bool again;
+
+	if (world->stack) {
+		eleven_timers(world->stack, world->now_ns);
+		do {
+			again = packets_take(world);
+			files_signalled(world);
+			again |= calls_attempt(world);
+			if (eleven_deadline(world->stack) <= world->now_ns) {
+				eleven_timers(world->stack, world->now_ns);
+				again = true;
+			}
+		} while (again);
+		states_write(world);
+	} else {
+		calls_attempt(world);
+	}
+}
+
+/* ---- the clock */
+
+static uint64_t world_deadline(const struct world *world)
+{
+	uint64_t deadline = world->stack ? eleven_deadline(world->stack) : TIME_NEVER;
+
+	for (const struct call *call = world->calls; call; call = call->next)
+		if (call->deadline_ns < deadline)
+			deadline = call->deadline_ns;
+	return deadline;
+}
+
+bool world_step(struct world *world)
+{
+	uint64_t deadline = world_deadline(world);
+
+	if (deadline == TIME_NEVER)
+		return false;
+	if (deadline > world->now_ns)
+		world->now_ns = deadline;
+	world_run(world);
+	return true;
+}
+
+void world_settle(struct world *world)
+{
+	struct timespec until = real_in(HANDOVER_WAIT_NS);
+
+	while (world->handovers > 0)
+		if (pthread_cond_timedwait(&world->handed_over, &world->lock, &until) == ETIMEDOUT)
+			world->handovers = 0;
+}
+
+void world_advance(struct world *world, uint64_t target_ns)
+{
+	world_settle(world);
+	while (world_deadline(world) <= target_ns) {
+		world_step(world);
+		world_settle(world);
+	}
+	if (target_ns > world->now_ns)
+		world->now_ns = target_ns;
+}
+
+void world_enter(struct world *world)
+{
+	world->activity++;
+	if (!handed)
+		return;
+	handed = false;
+	if (world->handovers > 0)
+		world->handovers--;
+	pthread_cond_broadcast(&world->handed_over);
+}
+
+static void call_wait(struct world *world, struct call *call)
+{
+	uint64_t seen = world->activity, idle_ns = 0;
+
+	while (!call->done) {
+		struct timespec until = real_in(IDLE_LOOK_NS);
+
+		if (pthread_cond_timedwait(&call->wake, &world->lock, &until) != ETIMEDOUT)
+			continue;
+		idle_ns = seen == world->activity && world->handovers == 0 ? idle_ns + IDLE_LOOK_NS : 0;
+		seen = world->activity;
+		if (idle_ns < IDLE_NS)
+			continue;
+		/* With no timer left it sleeps on: only a packet can help, and every look costs little. */
+		world_step(world);
+	}
+	handed = true;
+}
+
+int64_t call_run(struct world *world, struct call *call, bool may_wait)
+{
+	if (call->attempt(world, call)) {
+		world_run(world);
+		return call->result;
+	}
+	if (!may_wait || call->deadline_ns <= world->now_ns) {
+		world_run(world);
+		return may_wait ? call->timeout_result : -EAGAIN;
+	}
+	condition_init(&call->wake);
+	call->done = false;
+	call->next = world->calls;
+	world->calls = call;
+	world_run(world);       /* what the attempt did so far; it may even be all that was missing */
+	call_wait(world, call);
+	pthread_cond_destroy(&call->wake);
+	return call->result;
+}
