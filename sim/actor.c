@@ -9,13 +9,25 @@
 #include "sim/frame.h"
 #include "sim/world.h"
 
-#define PIECE_MAX 65536u
+/*
+ * All streams are one long line of chance, which each enters at a place of its own; its length is a prime, and no
+ * text is moved by just that much.
+ */
+#define LINE_BYTES 262139u
 
-uint8_t stream_byte(const struct world *world, const struct actor *actor, uint64_t at)
+const uint8_t *stream_at(const struct world *world, const struct actor *actor, uint64_t at)
 {
-	uint64_t x = (at + 1) * 0x9e3779b97f4a7c15ull ^ (world->spec.seed + actor->number) * 0xd1b54a32d192ed03ull;
+	static uint8_t line[LINE_BYTES + PIECE_MAX];
+	struct random random;
 
-	return (uint8_t)(x >> 56 ^ x >> 24);
+	if (!line[0]) {
+		random_seed(&random, 1);
+		for (size_t i = 0; i < LINE_BYTES; i++)
+			line[i] = (uint8_t)(random_next(&random) >> 32);
+		line[0] = 1;
+		memcpy(line + LINE_BYTES, line, PIECE_MAX);
+	}
+	return line + (at + (world->spec.seed + actor->number) * 7919) % LINE_BYTES;
 }
 
 static uint64_t now_of(const struct world *world, const struct actor *actor)
@@ -82,22 +94,22 @@ static void actor_failed(struct world *world, struct actor *actor)
 
 static int64_t text_send(struct world *world, struct actor *actor, size_t n)
 {
-	uint8_t text[PIECE_MAX];
+	const uint8_t *text = stream_at(world, actor, actor->sent);
 	struct eleven_slice room[2];
 	size_t at = 0;
 	int pieces, result;
 
-	if (!actor->lent) {
-		for (size_t i = 0; i < n; i++)
-			text[i] = stream_byte(world, actor, actor->sent + i);
+	if (!actor->lent)
 		return eleven_send(stack_of(world, actor), actor->h, text, n, 0, now_of(world, actor));
-	}
 	pieces = eleven_send_buf(stack_of(world, actor), actor->h, n, room, now_of(world, actor));
 	if (pieces < 0)
 		return pieces;
-	for (int i = 0; i < pieces; i++)
-		for (uint32_t j = 0; j < room[i].length && at < n; j++, at++)
-			((uint8_t *)(uintptr_t)room[i].bytes)[j] = stream_byte(world, actor, actor->sent + at);
+	for (int i = 0; i < pieces && at < n; i++) {
+		size_t part = room[i].length < n - at ? room[i].length : n - at;
+
+		memcpy((uint8_t *)(uintptr_t)room[i].bytes, text + at, part);
+		at += part;
+	}
 	if (at == 0)
 		return -EAGAIN;
 	result = eleven_send_commit(stack_of(world, actor), actor->h, at, 0, now_of(world, actor));

@@ -31,6 +31,7 @@
 #define STORY_EVENTS 100        /* the last ones are printed when an oracle fails */
 #define PORT_FIRST   8000       /* listeners' */
 #define LISTENERS    2          /* to a host */
+#define PIECE_MAX    65536u     /* most text of one call */
 
 /* ---------------------------------------------------------------- programs */
 
@@ -209,8 +210,8 @@ bool actor_forsaken(const struct world *world, const struct actor *actor);
 void actors_release(struct world *world);
 /* What it waits for; NULL: it is done. */
 const char *actor_unfinished(const struct actor *actor);
-/* Byte `at` of what an actor sends. */
-uint8_t stream_byte(const struct world *world, const struct actor *actor, uint64_t at);
+/* What an actor sends, from byte `at` on: PIECE_MAX bytes. */
+const uint8_t *stream_at(const struct world *world, const struct actor *actor, uint64_t at);
 
 /* ---- oracle.c */
 /* Can a packet be lost in this world? */

@@ -63,8 +63,8 @@ static void test_seeds_that_found_faults(void **state)
 		/* O7: the window of a SYN-ACK that crossed our SYN was scaled */
 		{ 89, { "conversations=24", "bytes_max=113661", "mtu=9000", "crossed=20" } },
 		/* O7: SND.UNA moved, and with it the edge, by an ACK whose window was not taken */
-		{ 147, { "hosts=3", "conversations=6", "bytes_max=138568", "start_ms=3", "chaos_ms=729", "delay_us=12386",
-			 "reorder_ppm=28807", "corrupt_ppm=45035", "buffers=10", "responders=38" } },
+		{ 168, { "hosts=9", "conversations=7", "bytes_max=50920", "start_ms=1", "chaos_ms=39",
+			 "corrupt_ppm=15869", "repeat_ppm=4566", "path_mtu=630", "buffers=11" } },
 		/* O10: no signal of room after a short send_buf */
 		{ 102, { "bytes_max=240734" } },
 		{ 115, { "bytes_max=98762", "buffers=12" } },
