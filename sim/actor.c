@@ -269,6 +269,7 @@ static void actor_connect(struct world *world, struct actor *actor)
 	actor->state = ACTOR_CONNECTING;
 	actor->can_send = true;
 	names_learn(world, actor);
+	oracle_iss(world, actor);
 }
 
 /* When it has to run though no signal comes. */
@@ -407,16 +408,24 @@ uint64_t actors_deadline(const struct world *world)
 {
 	uint64_t next = UINT64_MAX;
 
-	for (unsigned i = 0; i < world->actors; i++)
-		if (world->actor[i].wake < next)
-			next = world->actor[i].wake;
+	for (unsigned i = 0; i < world->actors; i++) {
+		const struct actor *actor = &world->actor[i];
+
+		if (actor->wake < next) {
+			uint64_t stalled = world->host[actor->host].stalled_until;
+			uint64_t wake = actor->wake > stalled ? actor->wake : stalled;
+
+			next = wake < next ? wake : next;
+		}
+	}
 	return next;
 }
 
 void actors_wake(struct world *world)
 {
 	for (unsigned i = 0; i < world->actors; i++)
-		if (world->actor[i].wake <= world->now) {
+		if (world->actor[i].wake <= world->now &&
+		    world->host[world->actor[i].host].stalled_until <= world->now) {
 			actor_run(world, &world->actor[i]);
 			host_settle(world, world->actor[i].host);
 		}

@@ -210,6 +210,50 @@ static void path_add(struct world *world, struct flight flight, uint64_t queue_d
 	flights_add(&world->flights, flight);
 }
 
+/* Options that something on the way does not like become padding. */
+static void syn_strip(struct world *world, struct flight *flight)
+{
+	static const unsigned bits[9] = { [3] = 2, [4] = 4, [8] = 1 };
+	uint8_t *ip = flight->bytes + link_bytes(world), *tcp = ip + 20, *at = tcp + 20;
+	uint8_t *end = tcp + (tcp[12] >> 4) * 4;
+
+	if (ip[9] != 6 || !(tcp[13] & SYN))
+		return;
+	while (at < end && *at) {
+		unsigned kind = *at, length = kind == 1 ? 1 : at[1];
+
+		if (kind < 9 && world->spec.strip & bits[kind])
+			memset(at, 1, length);
+		at += length;
+	}
+	frame_seal(ip, flight->length - link_bytes(world));
+}
+
+/* A segment of text in two, the second after the first or before it. */
+static bool split_and_carry(struct world *world, struct flight *flight, uint64_t queue_delay)
+{
+	unsigned link = link_bytes(world), tcp_at = link + 20;
+	unsigned text_at = tcp_at + (flight->bytes[tcp_at + 12] >> 4) * 4u;
+	uint32_t text = flight->length - text_at, cut;
+	struct flight second = *flight;
+
+	if (flight->bytes[link + 9] != 6 || text < 2 || flight->segment_bytes || flight->bytes[tcp_at + 13] & SYN)
+		return false;
+	cut = 1 + (uint32_t)random_below(&world->random, text - 1);
+	second.length = text_at + text - cut;
+	second.bytes = bytes_copy(flight->bytes, second.length);
+	memcpy(second.bytes + text_at, flight->bytes + text_at + cut, text - cut);
+	frame_put32(second.bytes + tcp_at + 4, frame_u32(flight->bytes + tcp_at + 4) + cut);
+	flight->length = text_at + cut;
+	flight->bytes[tcp_at + 13] &= (uint8_t)~(FIN | PSH);
+	flight->flags = second.flags = 0;
+	frame_seal(flight->bytes + link, flight->length - link);
+	frame_seal(second.bytes + link, second.length - link);
+	path_add(world, *flight, queue_delay);
+	path_add(world, second, queue_delay);
+	return true;
+}
+
 /* One packet of the wire's size (or one that links pass on in one piece) sets out; takes its bytes over. */
 static void carry(struct world *world, struct flight flight)
 {
@@ -229,6 +273,10 @@ static void carry(struct world *world, struct flight flight)
 		free(flight.bytes);
 		return;
 	}
+	if (ip_packet && world->spec.strip)
+		syn_strip(world, &flight);
+	if (ip_packet && strikes(world, world->spec.split_ppm) && split_and_carry(world, &flight, queue_delay))
+		return;
 	if (strikes(world, world->spec.duplicate_ppm)) {
 		struct flight again = flight;
 
@@ -370,6 +418,11 @@ void net_arrive(struct world *world)
 	struct eleven_packet packet = { flight.bytes, flight.length, 0, flight.flags, flight.segment_bytes };
 	uint64_t now = host_now(world, host);
 
+	if (host->stalled_until > world->now) {
+		flight.due = host->stalled_until;       /* it waits in the link; later ones have a higher number */
+		flights_add(&world->flights, flight);
+		return;
+	}
 	story_packet(world, STORY_ARRIVED, flight.to, flight.to, flight.bytes, flight.length);
 	observe_delivered(world, flight.bytes, flight.length, flight.flags & ELEVEN_PACKET_CHECKSUM_OK);
 	eleven_input(host->stack, &packet, 1, now);

@@ -75,7 +75,7 @@ static struct flow *flow_of(struct observer *observer, uint32_t source, uint16_t
 }
 
 /* A SYN of its own number: another incarnation, whose past does not count; nor what the other said of the old one. */
-static void flow_begin(struct flow *flow, struct flow *other, const struct frame *f)
+static void flow_begin(struct flow *flow, struct flow *other, const struct frame *f, uint32_t strip)
 {
 	free(flow->delivered);
 	flow->delivered = NULL;
@@ -87,9 +87,9 @@ static void flow_begin(struct flow *flow, struct flow *other, const struct frame
 	flow->has_answered = f->flags & ACK;
 	flow->answered = seq_of(f->ack);
 	flow->has_ack = false;
-	flow->wscale = f->wscale;
-	flow->timestamps = f->timestamps;
-	flow->sack_permitted = f->sack_permitted;
+	flow->wscale = strip & 2 ? -1 : f->wscale;
+	flow->timestamps = f->timestamps && !(strip & 1);
+	flow->sack_permitted = f->sack_permitted && !(strip & 4);
 	other->has_ack = false;
 }
 
@@ -242,7 +242,7 @@ void observe_sent(struct world *world, unsigned host, const struct eleven_out *o
 	flow = flow_of(world->observer, f.source, f.source_port, f.destination, f.destination_port);
 	other = flow_of(world->observer, f.destination, f.destination_port, f.source, f.source_port);
 	if (f.flags & SYN && syn_is_new(flow, &f))
-		flow_begin(flow, other, &f);
+		flow_begin(flow, other, &f, world->spec.strip);
 	if (f.flags & SYN && f.flags & ACK && !flow->has_answered) {
 		flow->has_answered = true;      /* a SYN that has crossed, sent again with an ACK */
 		flow->answered = seq_of(f.ack);

@@ -54,7 +54,8 @@ static bool is_scarce(const struct world *world)
 	const struct spec *s = &world->spec;
 
 	return s->connections_max < 2 * s->conversations + 2 * LISTENERS || s->syn_received_max < s->conversations ||
-	       s->time_wait_max < 2 * s->conversations || s->backlog < s->conversations;
+	       s->time_wait_max < 2 * s->conversations || s->backlog < s->conversations || s->ports >= 2 ||
+	       s->memory_kb >= 64 || s->replies_max < s->conversations;
 }
 
 static bool error_allowed(const struct world *world, const struct actor *actor, int error)
@@ -76,6 +77,8 @@ static bool error_allowed(const struct world *world, const struct actor *actor, 
 		return world->spec.ethernet && may_lose(world);
 	case ENOBUFS:
 		return is_scarce(world);
+	case EADDRNOTAVAIL:
+		return world->spec.ports >= 2;
 	default:
 		return false;
 	}
@@ -306,7 +309,8 @@ static void rtt_judge(struct world *world, struct actor *actor, struct eleven_st
 	const struct spec *w = &world->spec;
 	uint64_t grain = US(w->clock_grain_us), least = 2 * US(w->delay_us);
 	uint64_t most = least + 2 * US(w->jitter_us) + MS(500) + 2 * grain;
-	bool clean = !may_lose(world) && !w->reorder_ppm && !w->duplicate_ppm && !w->attacks && !w->path_mtu;
+	bool clean = !may_lose(world) && !w->reorder_ppm && !w->duplicate_ppm && !w->attacks && !w->path_mtu &&
+		     !w->stalls;
 
 	if (s->srtt == 0 || actor->peer->host == actor->host || w->clock_jumps)
 		return;
@@ -319,6 +323,29 @@ static void rtt_judge(struct world *world, struct actor *actor, struct eleven_st
 	if (clean && s->srtt > most)
 		world_fail(world, "O13", "program %u: round trip of %llu ns where %llu is the most", actor->number,
 			   (unsigned long long)s->srtt, (unsigned long long)most);
+}
+
+/*
+ * O16: nobody can foretell an initial sequence number from others of the same host (RFC 6528): less the clock's part,
+ * no two of different names are the same.
+ */
+void oracle_iss(struct world *world, const struct actor *actor)
+{
+	struct host *host = &world->host[actor->host];
+	uint32_t secret = actor->iss - (uint32_t)(host_now(world, host) / 4000);
+	bool broken = world_breaks(world, "O16");
+
+	for (unsigned i = 0; i < world->actors; i++) {
+		const struct actor *other = &world->actor[i];
+
+		if (other != actor && other->host == actor->host && other->iss_secret == secret && other->iss &&
+		    (other->local.port != actor->local.port ||
+		     memcmp(&other->remote, &actor->remote, sizeof(actor->remote))))
+			host->iss_alike++;
+	}
+	world->actor[actor->number].iss_secret = secret;
+	if (host->iss_alike > 1 || broken)      /* once is chance */
+		world_fail(world, "O16", "program %u: its ISS follows from others of the same host", actor->number);
 }
 
 /* O18: STATUS tells what the simulator knows. */

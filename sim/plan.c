@@ -123,7 +123,7 @@ void change_plan(struct world *world)
 	uint64_t most = MS(world->spec.chaos_ms);
 
 	world->attack_at = world->spec.attacks ? world->start + most / world->spec.attacks : UINT64_MAX;
-	world->change_at = world->spec.partitions + world->spec.clock_jumps ?
+	world->change_at = world->spec.partitions + world->spec.clock_jumps + world->spec.stalls ?
 			   world->start + random_below(&world->random, most) : UINT64_MAX;
 }
 
@@ -147,6 +147,15 @@ static void partition(struct world *world)
 	story_note(world, STORY_WORLD, from, "cut off host", all ? -1 : (int64_t)to);
 }
 
+static void stall(struct world *world)
+{
+	unsigned host = (unsigned)random_below(&world->random, world->hosts);
+
+	world->host[host].stalled_until = world->now + random_below(&world->random, SEC(3));
+	story_note(world, STORY_WORLD, host, "host does not run", 0);
+	host_settle(world, host);
+}
+
 static void clock_jump(struct world *world)
 {
 	unsigned host = (unsigned)random_below(&world->random, world->hosts);
@@ -154,6 +163,15 @@ static void clock_jump(struct world *world)
 	world->host[host].clock_offset += random_below(&world->random, SEC(5));
 	story_note(world, STORY_WORLD, host, "clock of host leaps", 0);
 	host_settle(world, host);
+}
+
+static bool port_connects(const struct world *world, unsigned host, uint16_t port)
+{
+	for (unsigned i = 0; i < world->actors; i++)
+		if (world->actor[i].host == host && world->actor[i].state == ACTOR_CONNECTING &&
+		    world->actor[i].local.port == port)
+			return true;
+	return false;
 }
 
 /* Someone who knows the four names, and none of the numbers (RFC 5961, RFC 5927). */
@@ -166,7 +184,7 @@ static void attack(struct world *world)
 	uint32_t seq = (uint32_t)random_next(&world->random), ack = (uint32_t)random_next(&world->random);
 	uint32_t ours = world->host[actor->host].address, theirs = frame_u32(actor->remote.address.bytes + 12);
 
-	if (actor->state == ACTOR_UNBORN || actor->peer->host == actor->host)
+	if (actor->state == ACTOR_UNBORN || actor->remote.port == 0 || actor->peer->host == actor->host)
 		return;
 	if (world->spec.ethernet) {
 		packet[0] = packet[6] = 2;
@@ -200,7 +218,7 @@ static void attack(struct world *world)
 		uint8_t which = flags[random_below(&world->random, sizeof(flags))];
 
 		/* A bare SYN to one who has sent a SYN is a simultaneous open, and nothing says it is forged. */
-		if (actor->state == ACTOR_CONNECTING)
+		if (port_connects(world, actor->host, actor->local.port))
 			which |= ACK;
 
 		frame_put32(at + 8, which & ACK ? ack : 0);
@@ -227,12 +245,15 @@ void change_happen(struct world *world)
 		world->attack_at = world->now + 1 + 2 * random_below(&world->random, most / world->spec.attacks + 1);
 	}
 	if (world->now >= world->change_at) {
-		uint32_t all = world->spec.partitions + world->spec.clock_jumps;
+		uint32_t all = world->spec.partitions + world->spec.clock_jumps + world->spec.stalls;
+		uint64_t which = random_below(&world->random, all);
 
-		if (random_below(&world->random, all) < world->spec.partitions)
+		if (which < world->spec.partitions)
 			partition(world);
-		else
+		else if (which < world->spec.partitions + world->spec.clock_jumps)
 			clock_jump(world);
+		else
+			stall(world);
 		world->change_at = world->now + 1 + random_below(&world->random, 2 * most / all + 1);
 	}
 }

@@ -71,6 +71,8 @@ static void wire_choose(struct spec *s, struct random *r, unsigned trouble)
 	s->partitions = chance(r, trouble / 3, 5);
 	s->partition_ms = spread(r, 100, 30000);
 	s->repeat_ppm = chance(r, 30, 100000);
+	s->split_ppm = chance(r, trouble / 4, 300000);
+	s->strip = chance(r, trouble / 4, 7);
 	s->attacks = chance(r, trouble / 3, 500);
 	s->mtu = mtus[random_below(r, 7)];
 	s->path_mtu = random_below(r, 100) < 10 && s->mtu > 700 ? 600 + (uint32_t)random_below(r, s->mtu < 9000 ?
@@ -94,6 +96,12 @@ static void stack_choose(struct spec *s, struct random *r)
 	s->backlog = random_below(r, 6) ? 64 : (uint32_t)random_below(r, 4);
 	s->clock_grain_us = random_below(r, 4) ? 0 : spread(r, 1, 10000);
 	s->clock_jumps = chance(r, 10, 5);
+	s->stalls = chance(r, 15, 10);
+	s->wrap = random_below(r, 3) == 0;
+	s->ports = random_below(r, 8) ? 0 : 2 + (uint32_t)random_below(r, 20);
+	s->memory_kb = random_below(r, 8) ? 0 : spread(r, 64, 4096);
+	s->reassembly_max = random_below(r, 8) ? 64 : 1 + (uint32_t)random_below(r, 4);
+	s->replies_max = random_below(r, 8) ? 64 : 4 + (uint32_t)random_below(r, 8);
 }
 
 void spec_of_seed(struct spec *s, uint64_t seed)

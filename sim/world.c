@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "sim/frame.h"
+
 #define INSTANT_EVENTS_MAX 200000u      /* O11: at one point of time */
 #define OUTPUT_CALLS_MAX   20000u       /* O11: batches of one stack at one point of time */
 
@@ -39,7 +41,7 @@ uint64_t host_now(const struct world *world, const struct host *host)
 	return grain ? time - time % grain : time;
 }
 
-/* When a host's clock will have come to `time`. */
+/* When a host's clock will have come to `time`, and it runs. */
 static uint64_t world_time(const struct world *world, const struct host *host, uint64_t time)
 {
 	uint64_t grain = US(world->spec.clock_grain_us);
@@ -48,7 +50,8 @@ static uint64_t world_time(const struct world *world, const struct host *host, u
 		return time;
 	if (grain)
 		time = (time + grain - 1) / grain * grain;
-	return time > host->clock_offset ? time - host->clock_offset : 0;
+	time = time > host->clock_offset ? time - host->clock_offset : 0;
+	return time > host->stalled_until ? time : host->stalled_until;
 }
 
 /* ---------------------------------------------------------------- making */
@@ -69,9 +72,12 @@ static void config_of(struct world *world, struct host *host, unsigned number)
 	c->connections_max = spec->connections_max;
 	c->syn_received_max = spec->syn_received_max;
 	c->time_wait_max = spec->time_wait_max;
-	c->buffer_bytes = 64 << 20;
+	c->buffer_bytes = spec->memory_kb < 64 ? 64 << 20 : spec->memory_kb << 10;
 	c->buffer_unit_shift = 6 + random_below(&world->random, 6);
-	c->reassembly_max = spec->connections_max;
+	c->reassembly_max = spec->reassembly_max;
+	c->replies_max = spec->replies_max;
+	if (spec->ports >= 2)
+		c->port_last = c->port_first + spec->ports - 1;
 	c->trace_records_max = 1024;
 	c->loopback_bytes = random_below(&world->random, 2) ? 1 << 20 : 8192;
 	if (spec->buffers >= 10) {
@@ -99,7 +105,8 @@ static void host_listen(struct world *world, struct host *host)
 	}
 }
 
-static void host_create(struct world *world, unsigned number)
+/* Its memory, and a stack in it with its interface. */
+static void *stack_make(struct world *world, unsigned number, struct eleven **stack, size_t *bytes)
 {
 	struct host *host = &world->host[number];
 	struct eleven_interface interface = {
@@ -107,23 +114,67 @@ static void host_create(struct world *world, unsigned number)
 		.prefix_bits = 16, .mtu = world->spec.mtu, .mac = { 2, 0, 0, 0, 0, (uint8_t)(number + 1) },
 		.checksum_offload = world->spec.big > 0, .segment_bytes_max = world->spec.big > 1 ? 60000 : 0,
 	};
+	void *memory;
+
+	interface.address.bytes[10] = interface.address.bytes[11] = 0xff;
+	frame_put32(interface.address.bytes + 12, host->address);
+	*bytes = eleven_size(&host->config);
+	memory = *bytes == 0 ? MAP_FAILED : mmap(NULL, *bytes, PROT_READ | PROT_WRITE,
+						 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED || eleven_create(stack, memory, *bytes, &host->config, host_now(world, host)) ||
+	    eleven_interface_add(*stack, &interface) != 0)
+		abort();
+	return memory;
+}
+
+static void host_create(struct world *world, unsigned number)
+{
+	struct host *host = &world->host[number];
 
 	host->address = 0x0a630001u + number * 0x101u;
-	interface.address.bytes[10] = interface.address.bytes[11] = 0xff;
-	for (int i = 0; i < 4; i++)
-		interface.address.bytes[12 + i] = (uint8_t)(host->address >> (24 - 8 * i));
 	host->clock_offset = SEC(random_below(&world->random, 1000000));
 	config_of(world, host, number);
-	host->memory_bytes = eleven_size(&host->config);
-	host->memory = host->memory_bytes == 0 ? MAP_FAILED :
-		       mmap(NULL, host->memory_bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (host->memory == MAP_FAILED ||
-	    eleven_create(&host->stack, host->memory, host->memory_bytes, &host->config, host_now(world, host)) ||
-	    eleven_interface_add(host->stack, &interface) != 0)
-		abort();
+	host->memory = stack_make(world, number, &host->stack, &host->memory_bytes);
 	eleven_trace_kinds(host->stack, 0);
 	host_listen(world, host);
+}
+
+uint32_t actor_iss_foretold(struct world *world, const struct actor *actor)
+{
+	struct eleven_endpoint local = { .port = actor->local_port }, remote = { .port = actor->remote_port };
+	uint64_t now = actor->start + world->host[actor->host].clock_offset;
+	struct eleven_status status;
+	struct eleven *stack;
+	eleven_handle h;
+	size_t bytes;
+	void *memory = stack_make(world, actor->host, &stack, &bytes);
+
+	remote.address.bytes[10] = remote.address.bytes[11] = 0xff;
+	frame_put32(remote.address.bytes + 12, actor->remote_address);
+	if (eleven_open(stack, &h, now) || eleven_bind(stack, h, &local, 0, now) ||
+	    eleven_connect(stack, h, &remote, now) || eleven_status(stack, h, &status))
+		abort();
+	munmap(memory, bytes);
+	return status.iss;
+}
+
+/*
+ * Sets a host's clock, on which its initial sequence numbers run, such that the first connection it opens begins just
+ * before number 0: another stack of the same secrets tells where it would begin.
+ */
+static void wrap_plan(struct world *world, unsigned number)
+{
+	struct host *host = &world->host[number];
+	struct actor *actor = world->actor;
+	uint32_t before = (uint32_t)random_below(&world->random, 20000), iss;
+
+	while (actor < world->actor + world->actors && (actor->host != number || !actor->opens || actor->local_port))
+		actor++;
+	if (actor == world->actor + world->actors)
+		return;
+	actor->local_port = (uint16_t)(20000 + actor->number);
+	iss = actor_iss_foretold(world, actor);
+	host->clock_offset += (uint64_t)(uint32_t)(0u - before - iss) * 4000;
 }
 
 struct world *world_create(const struct spec *spec)
@@ -142,6 +193,8 @@ struct world *world_create(const struct spec *spec)
 		host_create(world, i);
 	world->heal_at = world->start + MS(spec->chaos_ms);
 	actors_plan(world);
+	for (unsigned i = 0; spec->wrap && i < world->hosts; i++)
+		wrap_plan(world, i);
 	change_plan(world);
 	return world;
 }

@@ -74,6 +74,7 @@ struct actor {
 	eleven_handle h;
 	struct eleven_endpoint local, remote;
 	uint32_t iss, irs;
+	uint32_t iss_secret;            /* of one that opens: less the part that is the clock's */
 	uint64_t sent, received;
 	uint64_t wake;                  /* UINT64_MAX: only a signal wakes it */
 	uint64_t read_at;               /* not before */
@@ -100,8 +101,10 @@ struct host {
 	uint64_t deadline;              /* in the world's time, as of the last event */
 	eleven_handle listener[LISTENERS];
 	uint64_t rate_free;             /* when its way out is free again */
+	uint64_t stalled_until;         /* it does not run before */
 	uint64_t cut_until[HOSTS_MAX];  /* one-way partitions towards */
 	uint64_t trace_after;
+	unsigned iss_alike;             /* pairs of connections of the same secret */
 	uint64_t resets_out, resets_seen; /* on the wire; of those, judged */
 };
 
@@ -180,6 +183,8 @@ _Noreturn void world_fail(struct world *world, const char *oracle, const char *f
 	__attribute__((format(printf, 3, 4)));
 /* Once, in a world whose oracle of this name is to be tested, true: what was observed is then made wrong. */
 bool world_breaks(struct world *world, const char *oracle);
+/* The initial sequence number that an actor's connection will have, which is bound to a port. */
+uint32_t actor_iss_foretold(struct world *world, const struct actor *actor);
 /* What a host's clock says. */
 uint64_t host_now(const struct world *world, const struct host *host);
 struct host *host_of_address(struct world *world, uint32_t address);
@@ -220,6 +225,7 @@ void oracle_host(struct world *world, unsigned host);
 void oracle_received(struct world *world, struct actor *actor, const uint8_t *bytes, size_t n);
 void oracle_end(struct world *world, struct actor *actor);
 void oracle_error(struct world *world, struct actor *actor, int error);
+void oracle_iss(struct world *world, const struct actor *actor);
 void oracle_empty(struct world *world);
 
 /* ---- observe.c: the wire as seen from outside */
