@@ -63,6 +63,16 @@ static bool ring_room_for(struct tcp *tcp, struct tcb *tcb, uint32_t offset)
 	return ring_resize(&tcb->receive_ring, &tcp->buffers, buffers_order(&tcp->buffers, need), keep);
 }
 
+/* As much of `bytes` in order as there is memory for: a little keeps a connection going where all does not fit. */
+static uint32_t ring_room_some(struct tcp *tcp, struct tcb *tcb, uint32_t bytes)
+{
+	if (ring_capacity(&tcb->receive_ring) > 0 && !ring_room_for(tcp, tcb, bytes))
+		return min_u32(bytes, ring_free(&tcb->receive_ring));
+	while (bytes > 0 && !ring_room_for(tcp, tcb, bytes))
+		bytes /= 2;
+	return bytes;
+}
+
 static struct ranges *reassembly_start(struct tcp *tcp, struct tcb *tcb)
 {
 	struct reassembly *r;
@@ -166,12 +176,14 @@ static void text_in_order(struct work *w)
 		rule(tcp, tcb, TEXT_THROWN_AWAY);
 		tcb->rcv.nxt = seq_add(tcb->rcv.nxt, bytes);
 	} else {
-		if (!ring_room_for(tcp, tcb, bytes)) {
+		bytes = ring_room_some(tcp, tcb, bytes);
+		if (bytes < w->seg.text_bytes) {
 			rule(tcp, tcb, TEXT_NO_ROOM);
 			tcb->want.ack_now = true;
 			w->seg.fin = false;
-			return;
 		}
+		if (bytes == 0)
+			return;
 		ring_write_at(&tcb->receive_ring, &tcp->buffers, ring_used(&tcb->receive_ring), w->seg.text, bytes);
 		text_deliver(tcp, tcb, bytes);
 		window_delivered(tcp, tcb);

@@ -47,6 +47,16 @@ static int send_allowed(struct tcb *tcb)
 	return -EPIPE;
 }
 
+/*
+ * A quarter of the memory is left to what arrives: if all of it held text to send, nobody could receive any, nothing
+ * would be acknowledged, and so no memory would ever come back.
+ */
+static bool memory_for_sending(const struct tcp *tcp, unsigned order)
+{
+	return buffers_free_bytes(&tcp->buffers) >=
+	       buffers_block_bytes(&tcp->buffers, order) + tcp->config.buffer_bytes / 4;
+}
+
 /* Makes the ring hold up to `bytes` more; returns how many it can. */
 static uint32_t send_room(struct tcp *tcp, struct tcb *tcb, size_t bytes)
 {
@@ -57,7 +67,7 @@ static uint32_t send_room(struct tcp *tcp, struct tcb *tcb, size_t bytes)
 	if (want > ring_free(&tcb->send_ring)) {
 		unsigned order = buffers_order(&tcp->buffers, used + want);
 
-		if (!ring_resize(&tcb->send_ring, &tcp->buffers, order, used)) {
+		if (!memory_for_sending(tcp, order) || !ring_resize(&tcb->send_ring, &tcp->buffers, order, used)) {
 			want = min_u32(want, ring_free(&tcb->send_ring));
 			if (want == 0 && tcb->deadline[SLOT_CORK] == TIME_NEVER)
 				timer_arm(tcp, tcb, SLOT_CORK, tcp->now + MEMORY_RETRY_NS);

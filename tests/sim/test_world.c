@@ -71,6 +71,9 @@ static void test_seeds_that_found_faults(void **state)
 		/* O3: ACKs with an old sequence number, taken for old by both ends, for ever */
 		{ 94, { "conversations=12", "bytes_max=250000", "chaos_ms=827", "loss_ppm=6581", "burst=2",
 			"duplicate_ppm=27292", "corrupt_ppm=23276" } },
+		/* O3, O10: text to send held all the memory, so none could arrive, so none was acknowledged */
+		{ 2110, { "conversations=24", "bytes_max=57296", "memory_kb=102" } },
+		{ 5654, { "conversations=12", "bytes_max=144433", "delay_us=25875", "profile=1", "memory_kb=77" } },
 	};
 
 	(void)state;
