@@ -8,6 +8,7 @@ tun_walk() {
 	run 'eleven up -d --tun eleven0 --address 10.1.0.2/24 --kernel-address 10.1.0.1' || return
 	typed 'eleven run -- python3 -m http.server 8000 &'
 	eleven run -- python3 -m http.server 8000 >http.log 2>&1 &
+	local web=$!
 	await ':8000 .*LISTEN'
 	typed 'curl --limit-rate 20M -s http://10.1.0.2:8000/file >copy &'
 	curl --limit-rate 20M -s http://10.1.0.2:8000/file >copy &
@@ -21,6 +22,7 @@ tun_walk() {
 	cmp -s file copy && say "Fifty megabytes, the same at both ends."
 	await 'TIME_WAIT|LISTEN'
 	run 'eleven watch --once :8000'
+	finish $web
 	eleven down >/dev/null
 }
 
@@ -42,7 +44,7 @@ tun_part() {
 		say "Left out: $reason."
 		return
 	fi
-	export -f title say typed run show await await_line tun_walk
+	export -f title say typed run show await finish tun_walk
 	export bold plain scratch
 	$prefix bash -c tun_walk
 }

@@ -76,7 +76,8 @@ struct watch {
 	struct ladder *ladder;
 	struct view_event *early;       /* of the backlog: put in order before they are printed */
 	size_t early_count, early_room;
-	bool live;
+	uint64_t started;               /* --once ends here */
+	uint64_t last_old;              /* when the last record from before was received */
 	uint64_t last;                  /* time of the line before */
 };
 
@@ -119,10 +120,23 @@ static void early_print(struct watch *watch)
 	watch->early_count = 0;
 }
 
+static uint64_t clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void on_event(void *context, const struct view_event *event)
 {
 	struct watch *watch = context;
 
+	if (watch->arguments->once) {
+		if (event->trace.time > watch->started)
+			return;
+		watch->last_old = clock_now();
+	}
 	if (!watch_wants(watch->arguments, event))
 		return;
 	if (watch->ladder != NULL) {
@@ -138,14 +152,6 @@ static void on_event(void *context, const struct view_event *event)
 	watch->early[watch->early_count++] = *event;
 }
 
-static uint64_t clock_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void watch_show(struct watch *watch, bool final)
 {
 	if (watch->ladder != NULL)
@@ -155,36 +161,45 @@ static void watch_show(struct watch *watch, bool final)
 	fflush(stdout);
 }
 
-/* Takes messages until there is quiet, or for a second at most; shows what came. */
+/* True while what was there from before is still coming. */
+static bool watch_is_early(const struct watch *watch)
+{
+	return !watch->arguments->once || clock_now() < watch->last_old + QUIET_MS * 1000000ull;
+}
+
+/* Takes messages until there is quiet, or for a second at most (for what was there before: ten). */
+static int watch_batch(struct client *client, struct watch *watch, struct eleven_source_sink *sink, bool early)
+{
+	uint64_t end = clock_now() + (early ? 10 : 1) * 1000000000ull;
+	int got = 1;
+
+	while (got > 0 && clock_now() < end && (!early || watch_is_early(watch)))
+		got = eleven_source_next(client, sink, early ? QUIET_MS : TOGETHER_MS);
+	return got < 0 ? got : 0;
+}
+
 static int watch_follow(struct client *client, struct watch *watch)
 {
 	struct eleven_source_sink sink = { .event = on_event, .context = watch };
-	bool backlog = watch->arguments->all || watch->arguments->once || watch->ladder != NULL;
-	bool first = true;
+	bool early = watch->arguments->all || watch->arguments->once || watch->ladder != NULL;
 	int got = 0;
 
-	for (;;) {
-		uint64_t started;
-
-		if (!first || !backlog)
+	watch->started = watch->last_old = clock_now();
+	while (got >= 0 && !ferror(stdout)) {
+		if (!early)
 			got = eleven_source_next(client, &sink, -1);
-		started = clock_now();
-		while (got >= 0 && clock_now() < started + (first ? 10 : 1) * 1000000000ull) {
-			got = eleven_source_next(client, &sink, first && backlog ? QUIET_MS : TOGETHER_MS);
-			if (got == 0)
-				break;
-		}
-		watch_show(watch, first && watch->arguments->once);
+		if (got >= 0)
+			got = watch_batch(client, watch, &sink, early);
+		watch_show(watch, watch->arguments->once);
 		if (sink.lost > 0)
 			fprintf(stderr, "%s: %llu records are lost: they were overwritten before they could be read\n",
 				program_invocation_name, (unsigned long long)sink.lost);
 		sink.lost = 0;
-		if (got < 0 || ferror(stdout))
-			return got;
-		if (first && watch->arguments->once)
-			return 0;
-		first = false;
+		if (watch->arguments->once)
+			break;
+		early = false;
 	}
+	return got;
 }
 
 static struct ladder *ladder_open(struct client *client, const struct arguments *a)
