@@ -47,10 +47,10 @@ STEPS = {
         GREP, listening(), client("ESTABLISHED"), server("SYN_RECV", "-"),
         GREP, listening(), client("ESTABLISHED"), server("ESTABLISHED"),
         r" +0\.000 +connect\(\) │", r" +SYN-SENT │── S 0:0\(0\) win 65535 <mss 1460,sackOK,wscale 7> ─+╮   │$",
-        r" +2\.00\d +│ +╰──▶│ SYN-RECEIVED",
+        r" +2\.\d+ +│ +╰──▶│ SYN-RECEIVED",
         r" +│   ╭── S\. 0:0\(0\) ack 1 win 65535 <mss 1460,sackOK,wscale 7> ──│",
-        r" +4\.00\d +ESTABLISHED │◀──╯", r" +│── \. 1:1\(0\) ack 1 win 512 ─+╮   │$",
-        r" +6\.00\d +│ +╰──▶│ ESTABLISHED",
+        r" +4\.\d+ +ESTABLISHED │◀──╯", r" +│── \. 1:1\(0\) ack 1 win 512 ─+╮   │$",
+        r" +6\.\d+ +│ +╰──▶│ ESTABLISHED",
     ],
     "The client closes first: FIN-WAIT-1, FIN-WAIT-2 against CLOSE-WAIT": [
         r"\$ eleven link pause",
