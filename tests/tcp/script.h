@@ -37,6 +37,9 @@ struct script {
 	struct seq our_iss, their_iss;
 	bool our_iss_known;
 	eleven_handle listener, h;
+	uint32_t ts;                    /* not 0: in() adds timestamps with this value to what has none */
+	uint32_t ts_echo;               /* and this echo */
+	bool checksum_wrong;            /* of what in() sends */
 	struct segment last;            /* the segment that out() matched */
 	uint8_t last_text[65536];
 };
@@ -98,9 +101,27 @@ static inline void in_text(struct script *s, const char *line, const void *text)
 	scan.segment.text = text ? text : zeros;
 	if (!scan.has_window)
 		scan.segment.window = 65535;
+	if (s->ts && !scan.segment.options.has_timestamps) {
+		scan.segment.options.has_timestamps = true;
+		scan.segment.options.tsval = s->ts;
+		scan.segment.options.tsecr = scan.segment.has_ack ? s->ts_echo : 0;
+	}
 	arrival.length = (uint32_t)segment_emit(bytes, sizeof(bytes), &scan.segment, &s->them, &s->us);
+	bytes[16] ^= s->checksum_wrong;
 	assert_true(arrival.length > 0);
 	tcp_segment_arrives(s->tcp, &arrival, s->now);
+}
+
+/* With numbers put in, as by printf. */
+static inline void __attribute__((format(printf, 2, 3))) in_f(struct script *s, const char *format, ...)
+{
+	char line[200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	in_text(s, line, NULL);
 }
 
 static inline void in(struct script *s, const char *line)
@@ -126,6 +147,8 @@ static inline bool out_any(struct script *s)
 			at += out.slice[i].length;
 		}
 		assert_int_equal(at, out.text_bytes);
+		if (s->last.options.has_timestamps)
+			s->ts_echo = s->last.options.tsval;
 		s->last.text_bytes = at;
 		s->last.text = s->last_text;
 		if (s->last.syn && !s->our_iss_known) {
@@ -160,6 +183,17 @@ static inline void out_at(struct script *s, const char *line, const char *file, 
 	}
 }
 #define out(s, line) out_at(s, line, __FILE__, __LINE__)
+
+static inline void __attribute__((format(printf, 2, 3))) out_f(struct script *s, const char *format, ...)
+{
+	char line[200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	out_at(s, line, __FILE__, __LINE__);
+}
 
 static inline void quiet_at(struct script *s, const char *file, int at)
 {
@@ -269,6 +303,15 @@ static inline void to_syn_sent(struct script *s)
 	assert_int_equal(tcp_connect(s->tcp, s->h, &s->us, 0, &s->them, s->their_port, s->now), 0);
 	out(s, "S 0:0(0) <...>");
 	state_is(s, ELEVEN_SYN_SENT);
+}
+
+/* By a simultaneous open: unlike the passive one, a TCB that a program holds. */
+static inline void to_syn_received_active(struct script *s)
+{
+	to_syn_sent(s);
+	in(s, "S 0:0(0) win 65535 <mss 1460>");
+	out(s, "S. 0:0(0) ack 1 <...>");
+	state_is(s, ELEVEN_SYN_RECEIVED);
 }
 
 static inline void to_fin_wait_1(struct script *s)

@@ -23,14 +23,6 @@ static const struct place {
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
-static void in_f(struct script *s, const char *format, unsigned a, unsigned b, unsigned c)
-{
-	char line[200];
-
-	snprintf(line, sizeof(line), format, a, b, c);
-	in(s, line);
-}
-
 static void challenge_at(struct script *s, const struct place *p, const char *file, int at)
 {
 	char line[100];
@@ -57,7 +49,7 @@ static void each(void (*one)(struct script *, const struct place *), enum eleven
 
 static void rst_exact(struct script *s, const struct place *p)
 {
-	in_f(s, "R %u:%u(0)%.0u", p->nxt, p->nxt, 0);
+	in_f(s, "R %u:%u(0)", p->nxt, p->nxt);
 	quiet(s);
 	if (p->state == ELEVEN_TIME_WAIT) {
 		state_is(s, ELEVEN_TIME_WAIT);
@@ -86,9 +78,9 @@ static void test_RST_at_RCV_NXT_resets(void **state)
 
 static void rst_inside(struct script *s, const struct place *p)
 {
-	in_f(s, "R %u:%u(0)%.0u", p->nxt + 1, p->nxt + 1, 0);
+	in_f(s, "R %u:%u(0)", p->nxt + 1, p->nxt + 1);
 	challenge(s, p);
-	in_f(s, "R %u:%u(0)%.0u", p->nxt + 2, p->nxt + 2, 0);
+	in_f(s, "R %u:%u(0)", p->nxt + 2, p->nxt + 2);
 	if (p->state != ELEVEN_TIME_WAIT || !s->tcp->time_wait.used)
 		quiet(s);
 	assert_true(taken(s, RULE_CHALLENGE_LIMITED) <= 1);
@@ -102,9 +94,9 @@ static void test_5961_RST_inside_the_window_is_challenged_once(void **state)
 
 static void rst_outside(struct script *s, const struct place *p)
 {
-	in_f(s, "R %u:%u(0)%.0u", p->nxt - 1, p->nxt - 1, 0);
+	in_f(s, "R %u:%u(0)", p->nxt - 1, p->nxt - 1);
 	quiet(s);
-	in_f(s, "R %u:%u(0)%.0u", p->nxt + 100000, p->nxt + 100000, 0);
+	in_f(s, "R %u:%u(0)", p->nxt + 100000, p->nxt + 100000);
 	quiet(s);
 	state_is(s, p->state);
 	assert_int_equal(taken(s, RULE_SEQ_UNACCEPTABLE_RST), 2);
@@ -131,9 +123,9 @@ static void test_5961_SYN_in_synchronized_states_is_challenged(void **state)
 
 static void outside(struct script *s, const struct place *p)
 {
-	in_f(s, ". %u:%u(10) ack 1 win 1000", p->nxt + 100000, p->nxt + 100010, 0);
+	in_f(s, ". %u:%u(10) ack 1 win 1000", p->nxt + 100000, p->nxt + 100010);
 	challenge(s, p);
-	in_f(s, ". %u:%u(10) ack 1 win 1000", p->nxt - 10, p->nxt, 0);
+	in_f(s, ". %u:%u(10) ack 1 win 1000", p->nxt - 10, p->nxt);
 	challenge(s, p);
 	assert_int_equal(taken(s, RULE_SEQ_UNACCEPTABLE), 2);
 }
@@ -193,7 +185,7 @@ static void fin_again(struct script *s, const struct place *p)
 {
 	if (p->nxt != 2)
 		return;
-	in_f(s, "F. 1:1(0) ack %u win %u%.0u", p->ack > 1 && p->state != ELEVEN_TIME_WAIT ? 1 : p->ack, 1000, 0);
+	in_f(s, "F. 1:1(0) ack %u win %u", p->ack > 1 && p->state != ELEVEN_TIME_WAIT ? 1 : p->ack, 1000);
 	challenge(s, p);
 }
 
@@ -210,9 +202,9 @@ static void linux_edges(struct script *s, const struct place *p)
 	if (p->state == ELEVEN_TIME_WAIT)
 		return;
 	assert_int_equal(tcp_status(s->tcp, s->h, &status), 0);
-	in_f(s, "R %u:%u(0)%.0u", p->nxt + status.rcv_wnd, p->nxt + status.rcv_wnd, 0);
+	in_f(s, "R %u:%u(0)", p->nxt + status.rcv_wnd, p->nxt + status.rcv_wnd);
 	challenge(s, p);
-	in_f(s, "R %u:%u(0)%.0u", p->nxt - 1, p->nxt - 1, 0);
+	in_f(s, "R %u:%u(0)", p->nxt - 1, p->nxt - 1);
 	quiet(s);
 	state_is(s, p->nxt == 2 ? ELEVEN_CLOSED : p->state);
 }
