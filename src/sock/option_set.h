@@ -34,7 +34,7 @@ void option_set_init(struct option_set *set);
 bool option_set_is_on(const struct option_set *set, int level, int name);
 /* Of a number; 0 when not known. */
 int option_set_value(const struct option_set *set, int level, int name);
-/* Keeps a value as setsockopt gets it: 0, -EINVAL, -ENOPROTOOPT, -ENOENT, -ENODEV.  The connection does not know yet. */
+/* Keeps a value as setsockopt gets it: 0, -EINVAL, -ENOPROTOOPT, -ENOENT, -ENODEV.  The connection is not told yet. */
 int option_set_store(struct option_set *set, const struct option_limits *limits, int level, int name,
 		     const void *data, uint32_t length);
 /* Gives the connection one option, or all that differ from the beginning. */
