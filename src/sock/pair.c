@@ -44,6 +44,16 @@ static socklen_t name_make(struct sockaddr_un *name, const struct sock_service *
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
+/* Is it this socket's program that the host's end leads to? */
+static bool name_is_peers(const struct sock *sock)
+{
+	struct sockaddr_un name, peer;
+	socklen_t length = name_make(&name, sock->service, sock->serial), peer_length = sizeof(peer);
+
+	return getpeername(sock->fd, (struct sockaddr *)&peer, &peer_length) == 0 && peer_length == length &&
+	       memcmp(&name, &peer, length) == 0;
+}
+
 static int name_bind(int fd, const struct sock_service *service, uint64_t serial)
 {
 	struct sockaddr_un name;
@@ -96,13 +106,21 @@ int pair_open(struct sock *sock)
 int pair_attach(struct sock *sock, int program)
 {
 	struct sock_service *service = sock->service;
-	int on = 1;
+	int on = 1, spare = dup(service->listener);
 
+	/* Without a descriptor to accept it with, an end would be left in the listener's queue. */
+	if (spare < 0)
+		return -errno;
+	close(spare);
 	if (connect(program, (struct sockaddr *)&service->listener_name, service->listener_length) < 0)
 		return -errno;
-	sock->fd = accept4(service->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (sock->fd < 0)
-		return -errno;
+	do {
+		if (sock->fd >= 0)
+			close(sock->fd);        /* of one before, for which there was no descriptor then */
+		sock->fd = accept4(service->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (sock->fd < 0)
+			return -errno;
+	} while (!name_is_peers(sock));
 	setsockopt(sock->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	pair_limit(sock);
 	return 0;
@@ -239,7 +257,7 @@ int pair_start(struct sock_service *service)
 		return -errno;
 	service->listener_length = name_make(&service->listener_name, service, 0);
 	if (bind(service->listener, (struct sockaddr *)&service->listener_name, service->listener_length) < 0 ||
-	    listen(service->listener, 16) < 0)
+	    listen(service->listener, 4096) < 0)
 		return -errno;
 	service->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	return fill_plan(service);
