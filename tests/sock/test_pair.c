@@ -104,6 +104,25 @@ static void test_filled_end_is_not_writable_until_drained(void **state)
 	close(sock.fd);
 }
 
+/* Out of descriptors in the middle of it: the next one must not get the end that was left over. */
+static void test_attach_that_failed_leaves_nothing_behind(void **state)
+{
+	struct sock one = { .service = service, .serial = 20, .fd = -1 };
+	struct sock two = { .service = service, .serial = 21, .fd = -1 };
+	int first = pair_open(&one), second = pair_open(&two);
+	char c;
+
+	(void)state;
+	assert_int_equal(connect(first, (struct sockaddr *)&service->listener_name, service->listener_length), 0);
+	assert_int_equal(pair_attach(&two, second), 0);
+	assert_int_equal(send(second, "x", 1, 0), 1);
+	assert_int_equal(recv(two.fd, &c, 1, MSG_DONTWAIT), 1);
+	assert_true(polled(first) & POLLHUP);
+	close(first);
+	close(second);
+	close(two.fd);
+}
+
 static void test_muted_end_is_never_writable(void **state)
 {
 	struct sock sock = { .service = service, .serial = 3, .fd = -1 };
@@ -357,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fresh_end_is_like_an_unconnected_socket),
 		cmocka_unit_test(test_filled_end_is_not_writable_until_drained),
+		cmocka_unit_test(test_attach_that_failed_leaves_nothing_behind),
 		cmocka_unit_test(test_muted_end_is_never_writable),
 		cmocka_unit_test(test_taking_keeps_one_byte_and_loses_none),
 		cmocka_unit_test(test_closing_with_the_kept_byte_resets),

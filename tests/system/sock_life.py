@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import signal
 import socket
 import struct
@@ -268,6 +269,56 @@ say("again", s.connect_ex(("127.0.0.1", 8000)))
     down()
 
 
+def out_of_descriptors():
+    """The host's own descriptors run out: programs hear ENOBUFS, what waits is accepted later."""
+    up()
+    pid = int(re.search(r"pid (\d+)", run("eleven", "up")[1]).group(1))
+    used = len(os.listdir(f"/proc/{pid}/fd"))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 40, used + 40))
+    program = python("a", """
+l = listener(8000)
+clients, accepted = [], []
+try:
+    while len(clients) < 100:
+        clients.append(socket.socket())
+        clients[-1].connect(("127.0.0.1", 8000))
+except OSError as error:
+    say("full", errno.errorcode[error.errno])
+    clients.pop()
+def take():
+    l.settimeout(1.5)
+    try:
+        while True:
+            accepted.append(l.accept()[0])
+    except TimeoutError:
+        pass
+take()
+say("some wait", len(accepted) < len(clients))
+waiting = clients[len(accepted):]
+for s in clients[:len(accepted)] + accepted:
+    s.close()
+del accepted[:]
+while len(accepted) < len(waiting):
+    take()
+    for s in accepted:
+        s.close()
+say("all accepted", len(accepted) == len(waiting))
+for s in waiting:
+    s.close()
+time.sleep(0.5)
+s = connected(8000, "127.0.0.1")
+a, _ = l.accept()
+a.send(b"at last")
+say(s.recv(100))
+""")
+    ok(program.status(40) == 0, "the host is out of descriptors, and the program goes on", program.output())
+    said = program.output()
+    ok(re.search("full (ENOBUFS|EMFILE)", said), "out of descriptors: ENOBUFS", said)
+    for line in ("some wait True", "all accepted True", "b'at last'"):
+        ok(line in said, f"out of descriptors: {line}", said)
+    down()
+
+
 def killed_host():
     up()
     pid = int(re.search(r"pid (\d+)", run("eleven", "up")[1]).group(1))
@@ -346,6 +397,7 @@ def main():
     rubbish()
     down()
     out_of_connections()
+    out_of_descriptors()
     killed_host()
     down()
 
