@@ -426,7 +426,7 @@ void net_arrive(struct world *world)
 	story_packet(world, STORY_ARRIVED, flight.to, flight.to, flight.bytes, flight.length);
 	observe_delivered(world, flight.bytes, flight.length, flight.flags & ELEVEN_PACKET_CHECKSUM_OK);
 	eleven_input(host->stack, &packet, 1, now);
-	if (strikes(world, world->spec.repeat_ppm))
+	if (strikes(world, world->spec.repeat_ppm) && world->spec.memory_kb < 64)
 		repeat(world, &flight, &packet, now);
 	free(flight.bytes);
 	host_settle(world, flight.to);

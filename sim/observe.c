@@ -24,6 +24,7 @@ struct flow {                           /* one direction */
 	bool has_isn, has_ack, has_answered;
 	bool has_sent;                  /* text or FIN */
 	struct seq isn, ack, edge;
+	struct seq end;                 /* behind all that was sent */
 	struct seq answered;            /* what its SYN-ACK acknowledged */
 	int wscale;
 	bool timestamps, sack_permitted;
@@ -83,6 +84,7 @@ static void flow_begin(struct flow *flow, struct flow *other, const struct frame
 	flow->aborted = false;
 	flow->has_isn = true;
 	flow->isn = seq_of(f->seq);
+	flow->end = seq_of(f->seq + 1);
 	flow->has_sent = false;
 	flow->has_answered = f->flags & ACK;
 	flow->answered = seq_of(f->ack);
@@ -99,6 +101,11 @@ static bool flows_paired(const struct flow *flow, const struct flow *other)
 	return flow->has_isn && other->has_isn &&
 	       ((flow->has_answered && seq_eq(flow->answered, seq_add(other->isn, 1))) ||
 		(other->has_answered && seq_eq(other->answered, seq_add(flow->isn, 1))));
+}
+
+static bool ack_of_this_life(const struct frame *f, const struct flow *other)
+{
+	return seq_within(seq_of(f->ack), seq_add(other->isn, 1), seq_distance(other->end, other->isn));
 }
 
 static bool syn_is_new(const struct flow *flow, const struct frame *f)
@@ -180,8 +187,8 @@ static void ack_judge(struct world *world, unsigned host, const struct frame *f,
 	if (flow->has_ack && seq_lt(ack, flow->ack))
 		world_fail(world, "O5", "host %u: acknowledges %u after %u", host, ack.value - other->isn.value,
 			   flow->ack.value - other->isn.value);
-	/* A SYN-ACK sent again after an ACK cannot say more than 65535. */
-	if (flow->has_ack && f->flags & SYN && f->window == 65535)
+	/* A SYN-ACK sent again after an ACK cannot say it as the ACK did: at most 65535, or in other units. */
+	if (flow->has_ack && f->flags & SYN)
 		edge = seq_max(edge, flow->edge);
 	if (flow->has_ack && seq_lt(edge, flow->edge))
 		world_fail(world, "O5", "host %u: its window ends at %u after it ended at %u", host,
@@ -252,7 +259,10 @@ void observe_sent(struct world *world, unsigned host, const struct eleven_out *o
 	if (flow->aborted || world_breaks(world, "O24"))
 		world_fail(world, "O24", "host %u: sends from port %u to %u after the abort", host, f.source_port,
 			   f.destination_port);
-	if (!flows_paired(flow, other))
+	if (seq_gt(seq_of(f.seq + f.text_bytes + (f.flags & FIN)), flow->end))
+		flow->end = seq_of(f.seq + f.text_bytes + (f.flags & FIN));
+	/* What is said to, or of, another life of the connection is another matter. */
+	if (!flows_paired(flow, other) || (f.flags & ACK && !ack_of_this_life(&f, other)))
 		return;
 	options_judge(world, host, &f, flow, other);
 	if (f.flags & ACK)
