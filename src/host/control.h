@@ -81,6 +81,8 @@ void control_wake(struct control *control);
 
 /* Bytes that wait to be sent to it. */
 size_t control_queued(const struct control_client *client);
+/* So many may wait beyond CONTROL_QUEUE_MAX: for one that is sent what it cannot be asked to wait for. */
+void control_queue_more(struct control_client *client, size_t bytes);
 
 struct host *control_host(const struct control *control);
 pid_t control_client_pid(const struct control_client *client);

@@ -103,7 +103,7 @@ static bool queue_add(struct control_client *client, const struct control_header
 	size_t bytes = sizeof(*header) + length;
 	struct control_out *out = NULL;
 
-	if (client->queued + bytes > CONTROL_QUEUE_MAX) {
+	if (client->queued + bytes > CONTROL_QUEUE_MAX + client->queue_more) {
 		client_drop(client, "it does not read its replies");
 		return false;
 	}
@@ -181,6 +181,11 @@ bool control_error(struct control_client *client, uint32_t request, int error, c
 size_t control_queued(const struct control_client *client)
 {
 	return client->queued;
+}
+
+void control_queue_more(struct control_client *client, size_t bytes)
+{
+	client->queue_more = bytes;
 }
 
 static void queue_flush(struct control_client *client)

@@ -32,6 +32,7 @@ struct control_client {
 	pid_t pid;
 	struct control_out *first, **last;
 	size_t queued;                  /* bytes in the queue */
+	size_t queue_more;              /* that may be there beyond CONTROL_QUEUE_MAX */
 	struct control_streaming streams[CONTROL_STREAMS_MAX];
 };
 

@@ -11,7 +11,11 @@
 
 #define BODY_MAX (CONTROL_MESSAGE_MAX - sizeof(struct control_header))
 #define TRACES_PER_MESSAGE ((BODY_MAX - sizeof(struct control_trace)) / sizeof(struct eleven_trace))
-#define CAPTURE_QUEUE_BYTES (512u << 10)        /* more waiting for a client: packets are lost to it */
+/*
+ * More waiting for a client: packets are lost to it.  So much comes within the 10 ms or so in which a busy machine
+ * does not let the client run.
+ */
+#define CAPTURE_QUEUE_BYTES (16u << 20)
 
 /* One client's watch. */
 struct watch {
@@ -192,6 +196,7 @@ static void handle_capture(void *context, struct control_client *client, const s
 	if (!watch)
 		return;
 	watch->capture = true;
+	control_queue_more(client, CAPTURE_QUEUE_BYTES);
 	if (watchers->captures++ == 0)
 		host_on_packet(watchers->host, capture_packet, watchers);
 }
