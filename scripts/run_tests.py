@@ -16,7 +16,7 @@ first in PATH.  Comments within its first 20 lines direct this runner:
 
   # timeout: 300        seconds before it is killed, default 120
   # needs: namespace    nothing to show without one: skipped, with the reason, where none may be made
-  # slow                not part of --quick-system
+  # needs: tun          the same of a tun device in the namespace
 
 Options: --quick (unit and tidy only), --only WORD (those whose name contains it), --verbose, --no-sanitizers.
 """
@@ -49,6 +49,7 @@ class Outcome:
     def read_tap(self, output, status):
         self.output = output
         planned = 0
+        remark = ""             # cmocka says in a line of its own why it skips what it calls "not ok 1 # SKIP name"
         for line in output.splitlines():
             plan = TAP_PLAN.match(line)
             if plan:
@@ -58,14 +59,15 @@ class Outcome:
                     self.skipped.append((self.name, reason.group(1)))
             result = TAP_LINE.match(line)
             if not result:
+                remark = line.strip() or remark
                 continue
             title, _, directive = result.group(3).partition("#")
-            title = title.strip() or f"test {result.group(2)}"
+            title = title.strip()
             skip = re.match(r"\s*SKIP\s*(.*)", directive, re.I)
-            if result.group(1):
-                self.failed.append(title)
-            elif skip:
-                self.skipped.append((title, skip.group(1)))
+            if skip:
+                self.skipped.append((title, skip.group(1)) if title else (skip.group(1), remark))
+            elif result.group(1):
+                self.failed.append(title or f"test {result.group(2)}")
             else:
                 self.passed.append(title)
         seen = len(self.passed) + len(self.failed) + len(self.skipped)
@@ -104,6 +106,23 @@ def run(name, command, timeout, env=None, cwd=None):
     return outcome
 
 
+TUN_PROBE = """
+import fcntl, struct, sys
+try:
+    fcntl.ioctl(open("/dev/net/tun", "r+b", 0), 0x400454ca, struct.pack("16sH", b"probe%d", 0x1001))
+except OSError as error:
+    sys.exit(f"no tun device may be made here: {error.strerror} (/dev/net/tun)")
+"""
+
+
+def tun_problem(prefix):
+    """Why there can be no tun device in a namespace of a test; None: there can."""
+    if prefix is None:
+        return None
+    probe = subprocess.run([*prefix, "python3", "-c", TUN_PROBE], capture_output=True, text=True)
+    return (probe.stderr.strip().splitlines() or ["no tun device"])[-1] if probe.returncode else None
+
+
 def namespace_prefix():
     """The unshare command that works here, the fullest first, and what is missing when none does."""
     user = [] if os.geteuid() == 0 else ["-r"]
@@ -123,19 +142,22 @@ class System:
     """One file of tests/system."""
 
     def __init__(self, path):
-        self.path, self.timeout, self.needs_namespace = path, 120, False
+        self.path, self.timeout, self.needs = path, 120, ""
         for line in path.read_text(errors="replace").splitlines()[:20]:
             match = re.match(r"#\s*(timeout|needs):\s*(\S+)", line)
             if match and match.group(1) == "timeout":
                 self.timeout = int(match.group(2))
             elif match:
-                self.needs_namespace = match.group(2) == "namespace"
+                self.needs = match.group(2)
 
-    def run(self, build, prefix):
+    def run(self, build, prefix, no_tun):
         name = "system/" + self.path.name
-        if prefix is None and self.needs_namespace:
+        problem = no_tun if self.needs == "tun" else None
+        if prefix is None and self.needs:
+            problem = "no network namespace may be made here (needs root or user namespaces)"
+        if problem:
             outcome = Outcome(name)
-            outcome.skipped.append((name, "no network namespace may be made here (needs root or user namespaces)"))
+            outcome.skipped.append((name, problem))
             return outcome
         scratch = tempfile.mkdtemp(prefix="el.")
         env = dict(os.environ, BUILD=str(build), SOURCE=str(SOURCE), TMPDIR=scratch, XDG_RUNTIME_DIR=scratch,
@@ -234,9 +256,10 @@ def main():
                 report.add(built)
             run_units(report, asan, "asan", options.only)
         prefix = namespace_prefix()
+        no_tun = tun_problem(prefix)
         for path in sorted((SOURCE / "tests" / "system").glob("*")):
             if path.suffix in (".sh", ".py") and os.access(path, os.X_OK) and options.only in f"system/{path.name}":
-                report.add(System(path).run(build, prefix))
+                report.add(System(path).run(build, prefix, no_tun))
     sys.exit(report.end())
 
 

@@ -75,6 +75,7 @@ def runner_counts():
         "an exit status": ("echo ok 1 - a; exit 3", 1, 1, 0),
         "a test that never came": ("printf '1..3\\nok 1 - a\\n'", 1, 1, 0),
         "silence": ("true", 0, 1, 0),
+        "a skip of cmocka": ("printf 'skipped: no tap\\nnot ok 1 # SKIP test_a\\n'", 0, 0, 1),
         "a skip": ("echo 'ok 1 - a # SKIP no tun'", 0, 0, 1),
         "a file skipped whole": ("echo '1..0 # SKIP no tun'", 0, 0, 1),
         "a time-out": ("echo ok 1 - a; sleep 60 & wait", 1, 1, 0),

@@ -52,7 +52,7 @@ def python_server(file):
 
 
 NGINX = """
-daemon off; pid {0}/nginx.pid; error_log {0}/nginx.log; worker_processes 2;
+daemon off; user root; pid {0}/nginx.pid; error_log {0}/nginx.log; worker_processes 2;
 events {{ worker_connections 4096; }}
 http {{
     access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
@@ -127,7 +127,8 @@ def netcat(file):
 
 def secure_shell():
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
-    if not have("ssh", "ssh-keygen") or not os.path.exists(sshd) or os.geteuid() != 0:
+    # sshd will not have /run of somebody else; in a user namespace it is nobody's.
+    if not have("ssh", "ssh-keygen") or not os.path.exists(sshd) or os.stat("/run").st_uid != 0:
         skip("ssh on eleven", "needs ssh, sshd and root")
         return
     home = SCRATCH / "ssh"

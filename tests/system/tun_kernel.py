@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # timeout: 180
-# needs: namespace
+# needs: tun
 """A host behind a tun or tap device, and the Linux kernel on the other side of it."""
 import hashlib
 import os
