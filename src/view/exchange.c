@@ -371,4 +371,6 @@ void exchange_compact(struct exchange *exchange)
 			exchange->items[kept++] = *item;
 	}
 	exchange->count = kept;
+	if (kept == 0)
+		exchange_free(exchange);        /* it may be over: then nothing of it but its name is kept */
 }

@@ -222,7 +222,8 @@ static inline void scene_bulk(struct scene *s, unsigned n)
 {
 	double ms = scene_handshake(s, 0, .05) + 10;
 
-	scene_call(s, CLIENT, ms, ELEVEN_CALL_SEND, 1000 * n);
+	for (unsigned i = 0; i < 4; i++)
+		scene_call(s, CLIENT, ms, ELEVEN_CALL_SEND, 250 * n);
 	for (unsigned i = 0; i < n; i++) {
 		scene_segment(s, CLIENT, ms + i * .1, .05, P | A, 1 + 1000 * i, 1000, 1, false);
 		scene_segment(s, SERVER, ms + i * .1 + .06, .03, A, 1, 0, 1001 + 1000 * i, false);
