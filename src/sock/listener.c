@@ -31,13 +31,23 @@ static struct sock *accepted_create(struct sock *listener)
 	return sock;
 }
 
-/* Takes one from the stack and sends its end to the program: 0 or -errno. */
+static bool listener_has(const struct sock *listener)
+{
+	struct eleven_status status;
+
+	return eleven_status(sock_stack(listener), listener->handle, &status) == 0 && status.receive_queue > 0;
+}
+
+/* Takes one from the stack and sends its end to the program: 0 or -errno; -EAGAIN: none waits. */
 static int listener_give(struct sock *listener)
 {
-	struct sock *sock = accepted_create(listener);
 	struct sock_accepted accepted;
+	struct sock *sock;
 	int program, error;
 
+	if (!listener_has(listener))
+		return -EAGAIN;
+	sock = accepted_create(listener);
 	if (!sock)
 		return -ENFILE;
 	program = pair_make(sock);

@@ -66,6 +66,8 @@ void pair_stop(struct sock_service *service)
 {
 	if (service->listener >= 0)
 		close(service->listener);
+	if (service->spare >= 0)
+		close(service->spare);
 	if (service->diag >= 0)
 		close(service->diag);
 }
@@ -102,16 +104,26 @@ int pair_open(struct sock *sock)
 	return fd;
 }
 
+/* No descriptor to accept it with: the spare one, so that none is left in the listener's queue. */
+static int end_refuse(struct sock_service *service, int error)
+{
+	int fd;
+
+	if (service->spare >= 0)
+		close(service->spare);
+	fd = accept4(service->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		close(fd);
+	service->spare = fcntl(service->listener, F_DUPFD_CLOEXEC, 0);
+	return error;
+}
+
 /* The host connects the program's descriptor to itself: so it stays the same open file, in every process and epoll. */
 int pair_attach(struct sock *sock, int program)
 {
 	struct sock_service *service = sock->service;
-	int on = 1, spare = dup(service->listener);
+	int on = 1;
 
-	/* Without a descriptor to accept it with, an end would be left in the listener's queue. */
-	if (spare < 0)
-		return -errno;
-	close(spare);
 	if (connect(program, (struct sockaddr *)&service->listener_name, service->listener_length) < 0)
 		return -errno;
 	do {
@@ -119,7 +131,7 @@ int pair_attach(struct sock *sock, int program)
 			close(sock->fd);        /* of one before, for which there was no descriptor then */
 		sock->fd = accept4(service->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (sock->fd < 0)
-			return -errno;
+			return end_refuse(service, -errno);
 	} while (!name_is_peers(sock));
 	setsockopt(sock->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	pair_limit(sock);
@@ -133,7 +145,7 @@ int pair_make(struct sock *sock)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	error = name_bind(ends[0], sock->service, sock->serial);
-	if (!error && (fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0 || send(ends[0], "", 1, MSG_DONTWAIT) != 1))
+	if (!error && send(ends[0], "", 1, MSG_DONTWAIT) != 1)
 		error = -errno;
 	if (error) {
 		close(ends[0]);
@@ -259,6 +271,7 @@ int pair_start(struct sock_service *service)
 	if (bind(service->listener, (struct sockaddr *)&service->listener_name, service->listener_length) < 0 ||
 	    listen(service->listener, 4096) < 0)
 		return -errno;
+	service->spare = fcntl(service->listener, F_DUPFD_CLOEXEC, 0);
 	service->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	return fill_plan(service);
 }

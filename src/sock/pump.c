@@ -49,6 +49,8 @@ static bool text_move(struct sock *sock)
 		if (taken <= 0)
 			return true;
 		sock->since = sock_now(sock);
+		if ((uint32_t)taken == waiting)
+			return true;            /* for what comes after there is another event */
 	}
 	return true;
 }

@@ -441,7 +441,7 @@ struct sock_service *sock_service_create(struct host *host, struct control *cont
 	service->loop = host_loop(host);
 	service->sweep.fn = sweep_timeout;
 	service->sweep.context = service;
-	service->listener = service->diag = -1;
+	service->listener = service->spare = service->diag = -1;
 	service->send_buffer_max = sysctl_read("/proc/sys/net/core/wmem_max", 212992);
 	service->receive_buffer_max = sysctl_read("/proc/sys/net/core/rmem_max", 212992);
 	descriptors_raise();

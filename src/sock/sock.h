@@ -121,6 +121,7 @@ struct sock_service {
 	int listener;                   /* to which the host connects programs' ends */
 	struct sockaddr_un listener_name;
 	socklen_t listener_length;
+	int spare;                      /* a descriptor to refuse with when there are no more */
 	int diag;                       /* NETLINK_SOCK_DIAG; -1: not to be had */
 	uint32_t fill[3];               /* packets that fill a send buffer: single bytes, middling, big */
 	uint32_t accepted_memory;       /* that a connection takes in a listener's queue */

@@ -30,6 +30,7 @@ static int service_begin(void **state)
 {
 	(void)state;
 	service = calloc(1, sizeof(*service));
+	service->spare = -1;
 	service->instance = (uint64_t)getpid() << 32 | 0xe1e7e2;
 	return pair_start(service);
 }
