@@ -63,6 +63,8 @@ uint64_t net_deadline(const struct world *world)
 
 void net_clear(struct world *world)
 {
+	free(world->sending);
+	free(world->arriving);
 	while (world->flights.count)
 		free(flights_take(&world->flights).bytes);
 	free(world->flights.at);
@@ -341,7 +343,7 @@ static void hash_packet(struct world *world, unsigned host, const uint8_t *bytes
 
 void net_send(struct world *world, unsigned host, const struct eleven_out *out)
 {
-	uint8_t *bytes = malloc(out->length);
+	uint8_t *bytes = world->sending = malloc(out->length);
 	uint32_t at = 0;
 
 	if (!bytes)
@@ -365,6 +367,7 @@ void net_send(struct world *world, unsigned host, const struct eleven_out *out)
 			send_to(world, host, to, out, bytes);
 	}
 	free(bytes);
+	world->sending = NULL;
 }
 
 /* ---------------------------------------------------------------- arrival */
@@ -423,11 +426,13 @@ void net_arrive(struct world *world)
 		flights_add(&world->flights, flight);
 		return;
 	}
+	world->arriving = flight.bytes;
 	story_packet(world, STORY_ARRIVED, flight.to, flight.to, flight.bytes, flight.length);
 	observe_delivered(world, flight.bytes, flight.length, flight.flags & ELEVEN_PACKET_CHECKSUM_OK);
 	eleven_input(host->stack, &packet, 1, now);
 	if (strikes(world, world->spec.repeat_ppm) && world->spec.memory_kb < 64)
 		repeat(world, &flight, &packet, now);
 	free(flight.bytes);
+	world->arriving = NULL;
 	host_settle(world, flight.to);
 }

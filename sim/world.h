@@ -151,6 +151,7 @@ struct world {
 	struct actor actor[ACTORS_MAX];
 	unsigned actors;
 	struct flights flights;
+	uint8_t *sending, *arriving;    /* packets in hand; an oracle that fails leaves them here */
 	uint64_t order;
 	unsigned burst_left;
 	uint64_t attack_at, change_at;
