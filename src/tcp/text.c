@@ -186,7 +186,6 @@ static void text_in_order(struct work *w)
 			return;
 		ring_write_at(&tcb->receive_ring, &tcp->buffers, ring_used(&tcb->receive_ring), w->seg.text, bytes);
 		text_deliver(tcp, tcb, bytes);
-		window_delivered(tcp, tcb);
 		tcb_signal(tcp, tcb, ELEVEN_SIGNAL_RECEIVE);
 	}
 	tcb->last_received = tcp->now;

@@ -5,7 +5,8 @@
  * Theory of operation.  rcv.limit bounds text held plus window offered.  It starts small and
  * doubles each time a whole window has been delivered and the program has received most of it,
  * up to the receive buffer: so a connection whose program does not read never holds more
- * than its first window, and one that reads fast is never held back for long.
+ * than its first window, and one that reads fast is never held back for long.  Asked when the
+ * program has read, not when text comes: one big segment may fill the window.
  */
 #include "tcp/window.h"
 
@@ -87,14 +88,13 @@ uint16_t window_offer(const struct tcp *tcp, struct tcb *tcb, bool on_syn)
 	return (uint16_t)window;
 }
 
-void window_delivered(const struct tcp *tcp, struct tcb *tcb)
+void window_read(const struct tcp *tcp, struct tcb *tcb)
 {
 	uint32_t most = limit_most(tcb);
 
-	if (!seq_ge(tcb->rcv.nxt, tcb->rcv.grow))
+	if (!seq_ge(tcb->rcv.nxt, tcb->rcv.grow) || ring_used(&tcb->receive_ring) > tcb->rcv.limit / 2)
 		return;
-	if (tcp->config.receive_autotuning && !memory_short(tcp) && tcb->rcv.limit < most &&
-	    ring_used(&tcb->receive_ring) <= tcb->rcv.limit / 2)
+	if (tcp->config.receive_autotuning && !memory_short(tcp) && tcb->rcv.limit < most)
 		tcb->rcv.limit = tcb->rcv.limit < most / 2 ? tcb->rcv.limit * 2 : most;
 	tcb->rcv.grow = seq_add(tcb->rcv.nxt, tcb->rcv.limit);
 }

@@ -11,9 +11,9 @@ void window_start(const struct tcp *tcp, struct tcb *tcb);
 void window_established(struct tcb *tcb);
 /* Moves rcv.edge as far as there is room (never left, §3.8.6.2.2); returns SEG.WND. */
 uint16_t window_offer(const struct tcp *tcp, struct tcb *tcb, bool on_syn);
-/* Text was delivered in order: if the program keeps up, more may be offered. */
-void window_delivered(const struct tcp *tcp, struct tcb *tcb);
-/* The program received: is the window so much larger than the peer knows that it should be told? */
+/* The program received: if it keeps up, more may be offered. */
+void window_read(const struct tcp *tcp, struct tcb *tcb);
+/* It received: is the window so much larger than the peer knows that it should be told? */
 bool window_update_due(const struct tcp *tcp, const struct tcb *tcb);
 
 #endif

@@ -177,6 +177,59 @@ static void test_receive_window_grows_as_the_program_reads(void **state)
 	assert_true(largest <= 4u << 20);
 }
 
+/* Each segment is half the window or more: what has come is more than half of it until the program reads. */
+static void test_receive_window_grows_when_big_segments_fill_it(void **state)
+{
+	struct script *s = *state;
+	static char text[1 << 20];
+	unsigned at = 1;
+	uint32_t largest = 0;
+
+	to_listen(s);
+	in(s, "S 0:0(0) win 65535 <mss 1460,nop,wscale 7>");
+	assert_true(out_any(s));
+	in(s, ". 1:1(0) ack 1 win 512");
+	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
+	for (int i = 0; i < 40; i++) {
+		char line[100];
+
+		snprintf(line, sizeof(line), ". %u:%u(58400) ack 1 win 512", at, at + 58400);
+		in(s, line);
+		at += 58400;
+		tcp_receive(s->tcp, s->h, text, sizeof(text), s->now);
+		while (out_any(s))
+			if ((uint32_t)s->last.window << 7 > largest)
+				largest = (uint32_t)s->last.window << 7;
+	}
+	assert_true(largest > 4 * 65535);
+}
+
+/* It never takes more than half of what is there. */
+static void test_receive_window_stays_while_the_program_lags(void **state)
+{
+	struct script *s = *state;
+	static char text[1 << 20];
+	unsigned at = 1;
+
+	to_listen(s);
+	in(s, "S 0:0(0) win 65535 <mss 1460,nop,wscale 7>");
+	assert_true(out_any(s));
+	in(s, ". 1:1(0) ack 1 win 512");
+	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
+	while (at < 1000000) {
+		char line[100];
+
+		while (out_any(s))
+			continue;
+		snprintf(line, sizeof(line), ". %u:%u(1460) ack 1 win 512", at, at + 1460);
+		in(s, line);
+		at += 1460;
+		assert_true(s->last.syn || (uint32_t)s->last.window << 7 <= 65536);
+		if (at > 60000)
+			tcp_receive(s->tcp, s->h, text, 1460, s->now);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -188,6 +241,8 @@ int main(void)
 		TEST(test_window_right_edge_never_moves_left),
 		TEST(test_text_beyond_the_window_is_cut_off),
 		TEST(test_receive_window_grows_as_the_program_reads),
+		TEST(test_receive_window_grows_when_big_segments_fill_it),
+		TEST(test_receive_window_stays_while_the_program_lags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
