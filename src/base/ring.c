@@ -124,5 +124,6 @@ void ring_release(struct ring *r, struct buffers *b)
 {
 	if (r->ref)
 		buffers_give(b, r->ref, r->order);
-	*r = (struct ring){ .start = r->start + r->used };
+	/* Begins at the front next time: there the caches are warm.  The order stays, for who wants as much again. */
+	*r = (struct ring){ .order = r->order };
 }

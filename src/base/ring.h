@@ -93,7 +93,7 @@ void ring_consume(struct ring *r, uint32_t n);
  */
 bool ring_resize(struct ring *r, struct buffers *b, unsigned new_order, uint32_t keep_bytes);
 
-/* Gives the block back; what it held is gone, the position stays at its end. */
+/* Gives the block back; what it held is gone.  Position 0 is next, and `order` stays that of the last block. */
 void ring_release(struct ring *r, struct buffers *b);
 
 #endif

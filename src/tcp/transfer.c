@@ -65,8 +65,11 @@ static uint32_t send_room(struct tcp *tcp, struct tcb *tcb, size_t bytes)
 	uint32_t want = bytes < room ? (uint32_t)bytes : room;
 
 	if (want > ring_free(&tcb->send_ring)) {
-		unsigned order = buffers_order(&tcp->buffers, used + want);
+		unsigned order = buffers_order(&tcp->buffers, used + want), last = tcb->send_ring.order;
 
+		/* Emptied and filled again: nearly as much as last time at once, not by steps that copy each time. */
+		if (ring_capacity(&tcb->send_ring) == 0 && last > order + 1 && memory_for_sending(tcp, last - 1))
+			order = last - 1;
 		if (!memory_for_sending(tcp, order) || !ring_resize(&tcb->send_ring, &tcp->buffers, order, used)) {
 			want = min_u32(want, ring_free(&tcb->send_ring));
 			if (want == 0 && tcb->deadline[SLOT_CORK] == TIME_NEVER)

@@ -132,6 +132,8 @@ static void world_resize(struct world *world)
 		for (uint32_t i = 0; i < MODEL; i++)
 			world->known[i] = false;
 		ring_release(&world->ring, &world->buffers);
+		assert_int_equal(world->ring.order, before.order);
+		world->start = 0;
 		return;
 	}
 	if (capacity < world->used)
