@@ -23,7 +23,11 @@
 
 #include "link/cut.h"
 
-#define ARENA_BYTES (1u << 20)
+/*
+ * Four of the longest packets: they, and the rings and pairs they are copied to, stay in a cache of the second level,
+ * and the peer hears soon enough to send the next while we work on these.
+ */
+#define ARENA_BYTES (272u << 10)
 #define HEADER_BYTES ((uint32_t)sizeof(struct virtio_net_hdr))
 /*
  * Packets that the kernel keeps for us while we do something else.  Its default of 500 is less than the SYNs, or the
