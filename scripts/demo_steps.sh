@@ -148,7 +148,7 @@ step_both_close_at_once() {
 
 step_both_open_at_once() {
 	title "Both open at once: SYN-RECEIVED on both sides"
-	run 'eleven link delay 500ms'
+	run 'eleven link pause'
 	mkfifo keys2
 	typed 'eleven run --host client -- client --local-port 8000 --port 8001 --reuse 10.0.0.2 <keys &'
 	eleven run --host client -- client --local-port 8000 --port 8001 --reuse 10.0.0.2 <keys >client.log 2>&1 &
@@ -160,12 +160,13 @@ step_both_open_at_once() {
 	exec 8>keys2
 	await '10\.0\.0\.1:8000 .*SYN_SENT' '10\.0\.0\.2:8001 .*SYN_SENT'
 	show 8001
+	run 'eleven link step; eleven link step'
 	await '10\.0\.0\.1:8000 .*SYN_RECV' '10\.0\.0\.2:8001 .*SYN_RECV'
 	show 8001
 	say "Nobody listened: two SYNs crossed, and one connection comes of it."
+	run 'eleven link resume'
 	await '10\.0\.0\.1:8000 .*ESTAB' '10\.0\.0\.2:8001 .*ESTAB'
 	show 8001
-	run 'eleven link delay 0'
 	run 'eleven watch --ladder --once 10.0.0.1:8000-10.0.0.2:8001'
 	exec 7>&- 8>&-
 	wait $client $server 2>/dev/null
