@@ -190,7 +190,7 @@ static int connect_start(struct sock *sock, const struct sock_request *request, 
 		return connect_errno(error, &address);
 	error = pair_attach(sock, program);
 	if (!error) {
-		sock->filled_bytes = pair_fill(sock->service, program);
+		pair_fill(sock, program);
 		error = loop_add(sock->service->loop, sock->fd, SOCK_EVENTS, sock_event, sock);
 	}
 	if (error) {
@@ -199,11 +199,33 @@ static int connect_start(struct sock *sock, const struct sock_request *request, 
 		return -ENOBUFS;
 	}
 	sock_unlist(sock);
+	sock_list_connecting(sock);
 	sock->phase = SOCK_CONNECTING;
 	sock->connect_reported = false;
 	sock->waited_for = request->value;
 	sock_names_learn(sock);
 	return -EINPROGRESS;
+}
+
+int call_forget(struct sock *sock)
+{
+	if (sock->phase != SOCK_CONNECTING)
+		return 0;
+	sock_unlist(sock);
+	pair_forget(sock);
+	return 0;
+}
+
+void connecting_client_gone(void *context, struct control_client *client)
+{
+	struct sock_service *service = context;
+	struct sock *sock = service->connecting, *next;
+
+	for (; sock; sock = next) {
+		next = sock->next;
+		if (sock->connector == client)
+			call_forget(sock);
+	}
 }
 
 static int disconnect(struct sock *sock, int *descriptor)

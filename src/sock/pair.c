@@ -2,6 +2,13 @@
 /*
  * The pair of AF_UNIX stream sockets: everything that leans on how the kernel treats one.
  *
+ * While a socket connects its end must not be writable, so it gets the least send buffer and is filled; and
+ * somebody must give it its buffer back when it is connected.  The host cannot keep the descriptor for that:
+ * it would not see the program close it, and netstat would find it in the host.  So it lies in the pair
+ * itself: the first byte of the fill carries the program's end to the host's queue, and is not taken before
+ * it is needed.  There it still hides a close; so when the program closes (it says so), ends, or is killed
+ * (its control connection ends), the end is taken out and the whole buffer filled instead.
+ *
  * Each function is a fact of unix(7) that was measured before it was used; tests/sock/test_pair.c
  * measures them again on the kernel at hand.  Knows nothing of TCP.
  */
@@ -22,9 +29,6 @@
 #include "sock/sock.h"
 
 #define FILL_BIG 32768          /* near the most that the kernel puts into one packet */
-#define FILL_MIDDLE 3000
-#define FILL_LAST 4             /* single bytes at the end: the kernel takes one, or few */
-#define FILL_MAX 64             /* packets in all */
 
 /*
  * A program's end polls writable while its packets take at most a quarter of this, and the byte that is kept
@@ -176,89 +180,134 @@ static int queue_bytes(int fd)
 	return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
 }
 
-static const uint8_t fill_text[FILL_BIG];
-
-static uint32_t fill_send(int program, uint32_t count, size_t bytes)
+static uint32_t fill_send(int program, size_t bytes)
 {
+	static const uint8_t zeros[FILL_BIG];
 	uint32_t filled = 0;
+	ssize_t sent;
 
-	while (count-- > 0) {
-		ssize_t sent = send(program, fill_text, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			break;
+	while ((sent = send(program, zeros, bytes, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
 		filled += (uint32_t)sent;
+	return filled;
+}
+
+/* The kernel's least, 4608 bytes: six packets of a byte each. */
+static void program_buffer_least(int program)
+{
+	int least = 1;
+
+	setsockopt(program, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+}
+
+/* A byte of text and a descriptor with it: 0 or -errno. */
+static int descriptor_send(int fd, int descriptor, const void *text, size_t bytes)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct iovec part = { (void *)text, bytes };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
+	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+void pair_fill(struct sock *sock, int program)
+{
+	program_buffer_least(program);
+	sock->stashed = descriptor_send(program, program, "", 1) == 0;
+	sock->filled_bytes = sock->stashed;
+	if (!sock->stashed)
+		program_buffer_set(program);
+	sock->filled_bytes += fill_send(program, sock->stashed ? 1 : FILL_BIG);
+}
+
+/* The program's end out of the host's queue, where a copy stays; -1: none to be had. */
+static int stash_peek(const struct sock *sock)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	uint8_t byte;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *rights;
+	int program;
+
+	if (recvmsg(sock->fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC) != 1)
+		return -1;
+	rights = CMSG_FIRSTHDR(&message);
+	if (!rights || rights->cmsg_type != SCM_RIGHTS || rights->cmsg_len < CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&program, CMSG_DATA(rights), sizeof(int));
+	return program;
+}
+
+/* The same, with the spare descriptor if there is no other. */
+static int stash_open(const struct sock *sock)
+{
+	struct sock_service *service = sock->service;
+	int program = stash_peek(sock);
+
+	if (program >= 0 || service->spare < 0)
+		return program;
+	close(service->spare);
+	service->spare = -1;
+	return stash_peek(sock);
+}
+
+static void stash_close(const struct sock *sock, int program)
+{
+	struct sock_service *service = sock->service;
+
+	if (program >= 0)
+		close(program);
+	if (service->spare < 0)
+		service->spare = fcntl(service->listener, F_DUPFD_CLOEXEC, 0);
+}
+
+void pair_forget(struct sock *sock)
+{
+	uint8_t byte;
+	int program;
+
+	if (!sock->stashed)
+		return;
+	program = stash_open(sock);
+	sock->stashed = false;
+	if (program >= 0) {
+		program_buffer_set(program);
+		sock->filled_bytes += fill_send(program, FILL_BIG);
 	}
-	return filled;
+	if (recv(sock->fd, &byte, 1, MSG_DONTWAIT) == 1)
+		sock->filled_bytes--;
+	stash_close(sock, program);
 }
 
-/*
- * Writing stops being possible when the packets' memory reaches SO_SNDBUF, and polling writable ends at a
- * quarter of it.  Single bytes and middling packets go first, so that when all is drained the way back over
- * that quarter is one step or two: each is an edge for an edge-triggered epoll.  The last packet holds one
- * byte, the one that is kept, so that an idle connection pins little.
- */
-uint32_t pair_fill(const struct sock_service *service, int program)
+/* How much of the kernel's memory a connection takes in a listener's queue. */
+static uint32_t accepted_memory(void)
 {
-	static const size_t sizes[4] = { 1, FILL_MIDDLE, FILL_BIG, 1 };
-	const uint32_t counts[4] = { service->fill[0], service->fill[1], service->fill[2], FILL_LAST };
-	struct mmsghdr messages[FILL_MAX] = { 0 };
-	struct iovec parts[FILL_MAX];
-	uint32_t filled = 0;
-	unsigned count = 0;
-	int sent;
-
-	for (unsigned kind = 0; kind < 4; kind++)
-		for (uint32_t i = 0; i < counts[kind] && count < FILL_MAX; i++, count++) {
-			parts[count] = (struct iovec){ (void *)fill_text, sizes[kind] };
-			messages[count].msg_hdr.msg_iov = &parts[count];
-			messages[count].msg_hdr.msg_iovlen = 1;
-		}
-	sent = sendmmsg(program, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-	for (int i = 0; i < sent; i++)
-		filled += messages[i].msg_len;
-	/* Not the plan's doing any more, but whatever the kernel would still take. */
-	if (sent == (int)count)
-		filled += fill_send(program, UINT32_MAX, 1);
-	return filled;
-}
-
-/* How much of the kernel's memory a packet of `bytes` takes. */
-static uint32_t packet_memory(int ends[2], size_t bytes)
-{
-	uint8_t scratch[FILL_BIG];
-	uint32_t memory;
-
-	fill_send(ends[0], 1, bytes);
-	memory = (uint32_t)queue_bytes(ends[0]);
-	while (recv(ends[1], scratch, sizeof(scratch), MSG_DONTWAIT) > 0)
-		;
-	return memory ? memory : UINT32_MAX / 2;
-}
-
-/* How many packets of each kind it takes, on this kernel, to leave room for one more byte. */
-static int fill_plan(struct sock_service *service)
-{
-	static const size_t sizes[3] = { 1, FILL_MIDDLE, FILL_BIG };
-	int ends[2], limit = 0;
-	socklen_t length = sizeof(limit);
-	uint32_t memory[3], left;
+	static const struct sock_accepted nothing;
+	int ends[2], memory;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	program_buffer_set(ends[0]);
-	for (unsigned i = 0; i < 3; i++)
-		memory[i] = packet_memory(ends, sizes[i]);
-	service->accepted_memory = packet_memory(ends, sizeof(struct sock_accepted));
-	getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &limit, &length);
+		return 0;
+	memory = send(ends[0], &nothing, sizeof(nothing), MSG_DONTWAIT) < 0 ? 0 : queue_bytes(ends[0]);
 	close(ends[0]);
 	close(ends[1]);
-	left = (uint32_t)limit > memory[0] ? (uint32_t)limit - memory[0] : 0;
-	for (unsigned i = 3; i-- > 0;) {
-		service->fill[i] = left / memory[i];
-		left -= service->fill[i] * memory[i];
-	}
-	return 0;
+	return (uint32_t)memory;
 }
 
 int pair_start(struct sock_service *service)
@@ -273,39 +322,35 @@ int pair_start(struct sock_service *service)
 		return -errno;
 	service->spare = fcntl(service->listener, F_DUPFD_CLOEXEC, 0);
 	service->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	return fill_plan(service);
+	service->accepted_memory = accepted_memory();
+	return service->accepted_memory > 0 ? 0 : -ENOBUFS;
 }
 
 void pair_mute(int program)
 {
-	int least = 1;
-
-	setsockopt(program, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
-	fill_send(program, UINT32_MAX, 1);
+	program_buffer_least(program);
+	fill_send(program, 1);
 	shutdown(program, SHUT_WR);
 }
 
 void pair_drain(struct sock *sock)
 {
-	struct iovec part[8];
-	struct msghdr message = { .msg_iov = part, .msg_iovlen = 8 };
 	uint32_t left = sock->filled_bytes;
+	int program = sock->stashed ? stash_open(sock) : -1;
 
+	if (program >= 0)
+		program_buffer_set(program);
 	while (left > 1) {
-		uint32_t want = left - 1;
-		ssize_t got;
+		size_t room = sizeof(sock->service->scratch);
+		ssize_t got = recv(sock->fd, sock->service->scratch, left - 1 < room ? left - 1 : room, MSG_DONTWAIT);
 
-		for (unsigned i = 0; i < 8; i++) {
-			size_t bytes = sizeof(sock->service->scratch);
-
-			part[i] = (struct iovec){ sock->service->scratch, want < bytes ? want : bytes };
-			want -= (uint32_t)part[i].iov_len;
-		}
-		got = recvmsg(sock->fd, &message, MSG_DONTWAIT);
 		if (got <= 0)
 			break;
 		left -= (uint32_t)got;
 	}
+	if (sock->stashed)
+		stash_close(sock, program);
+	sock->stashed = false;
 	sock->filled_bytes = 0;
 	sock->kept = left == 1;
 }
@@ -370,25 +415,9 @@ ssize_t pair_take(struct sock *sock, const struct eleven_slice room[2], size_t b
 
 int pair_hand_over(struct sock *listener, int program, const struct sock_accepted *accepted)
 {
-	union {
-		struct cmsghdr header;
-		uint8_t bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct iovec part = { (void *)accepted, sizeof(*accepted) };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-
-	rights->cmsg_level = SOL_SOCKET;
-	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(rights), &program, sizeof(int));
-	return sendmsg(listener->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return descriptor_send(listener->fd, program, accepted, sizeof(*accepted));
 }
 
-/* Each is one message of the same size, so that the memory they take tells their number. */
 uint32_t pair_handed_over(const struct sock *listener)
 {
 	return (uint32_t)queue_bytes(listener->fd) / listener->service->accepted_memory;

@@ -56,6 +56,10 @@ int error_take(int fd, bool reading);
 void known_set(int fd, bool known);
 bool known_get(int fd);
 
+/* Descriptors whose connect goes on: closing one needs a word to the host. A hint, too. */
+void pending_set(int fd, bool pending);
+bool pending_get(int fd);
+
 /* Some socket of this process was told to linger. */
 extern bool preload_lingers;
 

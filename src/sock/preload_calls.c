@@ -273,6 +273,8 @@ INTERPOSE int connect(int fd, const struct sockaddr *address, socklen_t length)
 	result = connect_ask(fd, &request);
 	if (request.value && (result == -EINPROGRESS || result == -EALREADY))
 		result = connect_wait(fd, &request);
+	if (result == -EINPROGRESS || result == -EALREADY || result == -EINTR)
+		pending_set(fd, true);
 	return preload_return(result);
 }
 
@@ -442,10 +444,22 @@ INTERPOSE int ioctl(int fd, unsigned long request, ...)
 	return 0;
 }
 
+/* While it connects the host does not see that it is closed: it is told. */
+static void pending_close(int fd)
+{
+	struct pollfd one = { .fd = fd, .events = POLLOUT };
+
+	pending_set(fd, false);
+	if (is_eleven(fd) && REAL(poll)(&one, 1, 0) == 0)
+		control_ask(SOCK_FORGET, fd, NULL, NULL, NULL, false);
+}
+
 INTERPOSE int close(int fd)
 {
 	if (is_control(fd))
 		return preload_return(-EBADF);  /* for those that close all they did not open */
+	if (pending_get(fd))
+		pending_close(fd);
 	if (preload_lingers && is_eleven(fd))
 		return control_linger_close(fd);
 	return REAL(close)(fd);

@@ -32,27 +32,52 @@ REAL_DEFINE(send);
 REAL_DEFINE(sendto);
 REAL_DEFINE(sendmsg);
 
-/* ---------------------------------------------------------------- the hint */
+/* ---------------------------------------------------------------- the hints */
 
-#define KNOWN_MAX 65536
-static _Atomic uint32_t known[KNOWN_MAX / 32];
+#define HINTS_MAX 65536         /* descriptors beyond have none */
 
-void known_set(int fd, bool is_known)
+struct hints {
+	_Atomic uint32_t bits[HINTS_MAX / 32];
+};
+
+static struct hints known, pending;
+
+static void hint_set(struct hints *hints, int fd, bool value)
 {
 	uint32_t bit = 1u << (fd & 31);
 
-	if (fd < 0 || fd >= KNOWN_MAX)
+	if (fd < 0 || fd >= HINTS_MAX)
 		return;
-	if (is_known)
-		atomic_fetch_or_explicit(&known[fd / 32], bit, memory_order_relaxed);
+	if (value)
+		atomic_fetch_or_explicit(&hints->bits[fd / 32], bit, memory_order_relaxed);
 	else
-		atomic_fetch_and_explicit(&known[fd / 32], ~bit, memory_order_relaxed);
+		atomic_fetch_and_explicit(&hints->bits[fd / 32], ~bit, memory_order_relaxed);
+}
+
+static bool hint_get(struct hints *hints, int fd)
+{
+	return fd >= 0 && fd < HINTS_MAX &&
+	       (atomic_load_explicit(&hints->bits[fd / 32], memory_order_relaxed) >> (fd & 31) & 1);
+}
+
+void known_set(int fd, bool is_known)
+{
+	hint_set(&known, fd, is_known);
 }
 
 bool known_get(int fd)
 {
-	return fd >= 0 && fd < KNOWN_MAX &&
-	       (atomic_load_explicit(&known[fd / 32], memory_order_relaxed) >> (fd & 31) & 1);
+	return hint_get(&known, fd);
+}
+
+void pending_set(int fd, bool is_pending)
+{
+	hint_set(&pending, fd, is_pending);
+}
+
+bool pending_get(int fd)
+{
+	return hint_get(&pending, fd);
 }
 
 /* ---------------------------------------------------------------- errors */

@@ -33,6 +33,7 @@ enum sock_request_type {
 	SOCK_SHUTDOWN,                  /* value: SHUT_… */
 	SOCK_QUEUE,                     /* -> sock_queue */
 	SOCK_CLOSE,                     /* the caller closes its own at once; the reply comes when lingering is over */
+	SOCK_FORGET,                    /* the caller closes it, and it may be connecting */
 	SOCK_LIST,                      /* control_filter -> sock_entry × n, …, END */
 };
 

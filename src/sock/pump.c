@@ -135,7 +135,8 @@ void sock_reset(struct sock *sock, int error)
 		sock->fd = -1;
 	}
 	sock->phase = SOCK_ENDED;
-	sock->kept = sock->blocked_in = sock->blocked_out = sock->reset_pending = false;
+	sock->kept = sock->blocked_in = sock->blocked_out = sock->reset_pending = sock->stashed = false;
+	sock_unlist(sock);
 	sock_list(sock);
 }
 
@@ -274,6 +275,7 @@ void sock_event(void *context, int fd, uint32_t events)
 void sock_connected(struct sock *sock)
 {
 	sock_names_learn(sock);
+	sock_unlist(sock);
 	sock->phase = SOCK_CONNECTED;
 	sock->was_connected = true;
 	sock->connect_reported = sock->waited_for;

@@ -142,34 +142,47 @@ void sock_release(struct sock *sock, bool abort)
 
 /* ---------------------------------------------------------------- those that close without a word */
 
+static void list_insert(struct sock *sock, struct sock **list)
+{
+	if (sock->list)
+		return;
+	sock->list = list;
+	sock->previous = NULL;
+	sock->next = *list;
+	if (sock->next)
+		sock->next->previous = sock;
+	*list = sock;
+}
+
 void sock_list(struct sock *sock)
 {
 	struct sock_service *service = sock->service;
 
-	if (sock->listed)
-		return;
-	sock->listed = true;
-	sock->since = sock_now(sock);
-	sock->previous = NULL;
-	sock->next = service->swept;
-	if (sock->next)
-		sock->next->previous = sock;
-	service->swept = sock;
+	if (!sock->list)
+		sock->since = sock_now(sock);
+	list_insert(sock, &service->swept);
 	if (!service->sweep.place)
 		loop_deadline_set(service->loop, &service->sweep, loop_now(service->loop) + SOCK_SWEEP_NS);
 }
 
+void sock_list_connecting(struct sock *sock)
+{
+	sock->connector = sock->service->caller;
+	list_insert(sock, &sock->service->connecting);
+}
+
 void sock_unlist(struct sock *sock)
 {
-	if (!sock->listed)
+	if (!sock->list)
 		return;
-	sock->listed = false;
 	if (sock->previous)
 		sock->previous->next = sock->next;
 	else
-		sock->service->swept = sock->next;
+		*sock->list = sock->next;
 	if (sock->next)
 		sock->next->previous = sock->previous;
+	sock->list = NULL;
+	sock->connector = NULL;
 }
 
 /* True: it is gone. */
@@ -278,6 +291,8 @@ static int request_answer(struct sock *sock, const struct control_message *messa
 		return call_shutdown(sock, request, program);
 	case SOCK_QUEUE:
 		return call_queue(sock, reply);
+	case SOCK_FORGET:
+		return call_forget(sock);
 	case SOCK_OPEN:
 	case SOCK_CLOSE:
 	case SOCK_LIST:
@@ -311,6 +326,7 @@ static void request_handle(void *context, struct control_client *client, const s
 	if (sock) {
 		struct host_stack *host = sock->host;
 
+		service->caller = client;
 		reply.result = request_answer(sock, message, request, &reply, &descriptor);
 		host_kick(host);
 	} else {
@@ -426,6 +442,8 @@ static int service_register(struct sock_service *service)
 		error = control_handle(service->control, SOCK_LIST, listing_handle, service);
 	if (!error)
 		error = control_on_gone(service->control, linger_client_gone, service);
+	if (!error)
+		error = control_on_gone(service->control, connecting_client_gone, service);
 	return error;
 }
 

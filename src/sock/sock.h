@@ -72,6 +72,7 @@ struct sock {
 	uint32_t filled_bytes;          /* CONNECTING: in the program's send queue */
 	uint32_t pair_bytes;            /* bound of the host's send buffer; 0: the kernel's default */
 	bool connect_reported : 1;      /* the program has heard how its connect went */
+	bool stashed : 1;               /* CONNECTING: the program's end lies in the host's queue */
 	bool waited_for : 1;            /* CONNECTING: it blocks, and will see it when its end turns writable */
 	bool kept : 1;                  /* a byte that was sent on is still in the host's queue */
 	bool blocked_in : 1;            /* the stack's send buffer is full: waits for SIGNAL_SEND */
@@ -87,12 +88,13 @@ struct sock {
 	uint32_t handed_over;           /* LISTENING: connections in the descriptor's queue, */
 	uint32_t handed_over_max;       /* at most so many */
 	struct sockaddr_in local, remote;
-	struct sock *next, *previous;   /* in the service's list of those to look at, if `listed` */
-	bool listed;
+	struct sock *next, *previous;
+	struct sock **list;             /* of the service, in which it is: swept or connecting; NULL: none */
 	uint64_t since;                 /* LEAVING: of its last progress */
 	uint64_t doubt_until;           /* its listener went with it in the queue, or just after it was taken */
 	struct sock *giver;             /* the listener in whose queue it is */
 	struct sock **given;            /* LISTENING: those in the queue, the oldest first; NULL: has ended */
+	struct control_client *connector; /* CONNECTING: the program that called */
 	struct control_client *closer;  /* waits for the reply to SOCK_CLOSE */
 	uint32_t closer_request;
 	int closer_fd;                  /* its descriptor, until it has closed its own; -1 */
@@ -114,6 +116,8 @@ struct sock_service {
 	uint32_t slot_count, free_first; /* place + 1 */
 	uint32_t used;
 	struct sock *swept;             /* list of those without a pair, or leaving */
+	struct sock *connecting;        /* list of those whose program's end lies in the pair */
+	struct control_client *caller;  /* whose request is being answered */
 	struct loop_deadline sweep;
 	bool closing;
 	uint32_t closers;               /* sockets that somebody waits in close() for */
@@ -123,7 +127,6 @@ struct sock_service {
 	socklen_t listener_length;
 	int spare;                      /* a descriptor to refuse with when there are no more */
 	int diag;                       /* NETLINK_SOCK_DIAG; -1: not to be had */
-	uint32_t fill[3];               /* packets that fill a send buffer: single bytes, middling, big */
 	uint32_t accepted_memory;       /* that a connection takes in a listener's queue */
 	uint32_t send_buffer_max, receive_buffer_max;   /* net.core.wmem_max, rmem_max */
 	uint8_t scratch[65536];         /* what is thrown away */
@@ -152,6 +155,8 @@ int sock_handle(struct sock *sock);
 /* close: the connection goes on by itself; abort: RST. The handle is 0 afterwards. */
 void sock_release(struct sock *sock, bool abort);
 void sock_list(struct sock *sock);
+/* In the list of those that connect, until it is unlisted. */
+void sock_list_connecting(struct sock *sock);
 void sock_unlist(struct sock *sock);
 /* Looks at up to `count` of those that may be gone, or of those bound to `port` if it is not 0; how many were. */
 unsigned sock_sweep(struct sock_service *service, unsigned count, in_port_t port);
@@ -166,8 +171,10 @@ int pair_open(struct sock *sock);
 int pair_attach(struct sock *sock, int program);
 /* Both ends, for an accepted connection, with the kept byte: the program's, or -errno. */
 int pair_make(struct sock *sock);
-/* Not writable any more: how many bytes that took. */
-uint32_t pair_fill(const struct sock_service *service, int program);
+/* Not writable any more; `program` lies in the pair, and no close is seen. */
+void pair_fill(struct sock *sock, int program);
+/* Still not writable, but `program` does not lie there any more. */
+void pair_forget(struct sock *sock);
 /* A listener's end is never writable and says EPIPE. */
 void pair_mute(int program);
 /* Writable again; one byte is kept. */
@@ -217,6 +224,10 @@ void listener_forget(struct sock *listener, const struct sock *sock);
 int call_bind(struct sock *sock, const struct sock_request *request);
 int call_listen(struct sock *sock, const struct sock_request *request, int program);
 int call_connect(struct sock *sock, const struct sock_request *request, int program, int *descriptor);
+/* The program closes its descriptor, which may be connecting. */
+int call_forget(struct sock *sock);
+/* A program is gone: its closes are to be seen. */
+void connecting_client_gone(void *context, struct control_client *client);
 int call_names(struct sock *sock, struct sock_reply *reply);
 int call_error(struct sock *sock, const struct sock_request *request, struct sock_reply *reply);
 int call_shutdown(struct sock *sock, const struct sock_request *request, int program);

@@ -87,7 +87,8 @@ static void test_filled_end_is_not_writable_until_drained(void **state)
 
 	(void)state;
 	assert_int_equal(pair_attach(&sock, program), 0);
-	sock.filled_bytes = pair_fill(service, program);
+	pair_fill(&sock, program);
+	assert_true(sock.stashed);
 	assert_int_equal(polled(copy), 0);
 	assert_int_equal(send(copy, "x", 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
@@ -99,9 +100,34 @@ static void test_filled_end_is_not_writable_until_drained(void **state)
 	assert_int_equal(epoll_wait(waiter, &event, 1, 0), 1);
 	assert_int_equal(epoll_wait(waiter, &event, 1, 0), 0);
 	assert_int_equal(polled(copy), POLLOUT);
+	assert_true(send(copy, service->scratch, sizeof(service->scratch), MSG_DONTWAIT) > 40000);
 	close(waiter);
 	close(copy);
 	close(program);
+	assert_false(pair_is_held(&sock));
+	close(sock.fd);
+}
+
+/* The host's copy in the pair hides the close; forgotten, it does not, and a duplicate stays unwritable. */
+static void test_forgotten_end_shows_its_close(void **state)
+{
+	struct sock sock = { .service = service, .serial = 22, .fd = -1 };
+	int program = pair_open(&sock), copy = dup(program);
+
+	(void)state;
+	assert_int_equal(pair_attach(&sock, program), 0);
+	pair_fill(&sock, program);
+	close(program);
+	pair_forget(&sock);
+	assert_int_equal(polled(copy), 0);
+	assert_int_equal(send(copy, "x", 1, MSG_DONTWAIT), -1);
+	pair_drain(&sock);
+	assert_true(sock.kept);
+	assert_int_equal(pair_waiting(&sock), 0);
+	assert_int_equal(polled(copy), POLLOUT);
+	close(copy);
+	assert_true(polled(sock.fd) & POLLHUP);
+	assert_false(pair_is_held(&sock));
 	close(sock.fd);
 }
 
@@ -377,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fresh_end_is_like_an_unconnected_socket),
 		cmocka_unit_test(test_filled_end_is_not_writable_until_drained),
+		cmocka_unit_test(test_forgotten_end_shows_its_close),
 		cmocka_unit_test(test_attach_that_failed_leaves_nothing_behind),
 		cmocka_unit_test(test_muted_end_is_never_writable),
 		cmocka_unit_test(test_taking_keeps_one_byte_and_loses_none),
