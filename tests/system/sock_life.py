@@ -203,6 +203,47 @@ say("SO_ERROR", errno.errorcode[late.getsockopt(socket.SOL_SOCKET, socket.SO_ERR
         program.kill()
 
 
+def closing_while_connecting():
+    """SYN_SENT belongs to the program that connects, and goes when it closes, is killed, or leaves it to a child."""
+    run("eleven", "link", "delay", "1s")
+    server = python("a", "l = listener(8005)\nwhile True:\n    s, _ = l.accept()\n    say(s.recv(10))\n")
+    server.says("listening")
+    start = """
+s = socket.socket()
+s.setblocking(False)
+attempt("connect", lambda: s.connect(("10.0.0.1", 8005)))
+"""
+    sent = lambda: re.findall(r"SYN_SENT\s+(\S+)", run("eleven", "netstat", "-antp")[1])
+    client = python("b", start + 'sys.stdin.readline()\ns.close()\nsay("closed")\nsys.stdin.readline()\n')
+    ok(client.says("EINPROGRESS") and [o for o in sent() if re.fullmatch(r"\d+/python3\S*", o)],
+       "SYN_SENT, with the program that connects", run("eleven", "netstat", "-antp")[1])
+    client.send("close\n")
+    ok(client.says("closed") and wait_until(lambda: not sent(), 0.5), "closed while connecting: gone at once", sent())
+    client.kill()
+    for how, text in (("not blocking", start + "signal.pause()\n"), ("blocking", "say('x')\nconnected(8005)\n")):
+        client = python("b", text)
+        seen = wait_until(sent, 3)
+        client.kill()
+        ok(seen and wait_until(lambda: not sent(), 0.5), f"killed while connecting, {how}: gone at once", sent())
+    client = python("b", start + """
+if os.fork() == 0:
+    time.sleep(0.2)
+    import select
+    p = select.poll()
+    p.register(s, select.POLLOUT)
+    say("child: before", p.poll(0))
+    say("child: connected", len(p.poll(10000)), s.send(b"by child"))
+    time.sleep(1.5)
+    os._exit(0)
+os._exit(0)
+""")
+    ok(server.says("by child", 10) and "child: before []" in client.output(), "a child goes on with it",
+       client.output() + server.output())
+    run("eleven", "link", "clear")
+    for program in (server, client):
+        program.kill()
+
+
 def killed_programs():
     """kill -9 at any time, in numbers."""
     chance = random.Random(11)
@@ -393,6 +434,7 @@ def main():
     queues()
     nobody_reads()
     network_errors()
+    closing_while_connecting()
     killed_programs()
     rubbish()
     down()
