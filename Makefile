@@ -8,7 +8,7 @@ export BUILD JOBS
 
 # The folders that have a part in the build.  Meson does not notice a new one by itself, so the list is kept.
 parts := $(sort $(wildcard src/*/meson.build tests/*/meson.build tools/meson.build sim/meson.build \
-	examples/meson.build bench/meson.build include/* man/*))
+	explore/meson.build 	examples/meson.build bench/meson.build include/* man/*))
 
 all: configured
 	@ninja -C $(BUILD) -j $(JOBS)
@@ -47,6 +47,12 @@ bench: configured
 sim: all
 	@$(BUILD)/eleven-sim $(if $(SEEDS),--seeds $(SEEDS))
 
+# SCENARIOS="open-close …", and what else eleven-explore --help tells.
+explore: all
+	@$(BUILD)/eleven-explore $(SCENARIOS) --diagram $(BUILD)/states.dot
+	@if command -v dot >/dev/null; then dot -Tsvg $(BUILD)/states.dot -o docs/states.svg; \
+	 else echo "docs/states.svg is left as it is: dot of the package graphviz is not here"; fi
+
 conformance:
 	@scripts/conformance.py $(CONFORMANCE)
 
@@ -70,4 +76,4 @@ install: configured
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage
 
-.PHONY: all configured demo test check test-tools bench sim conformance coverage nightly install clean
+.PHONY: all configured demo test check test-tools bench sim explore conformance coverage nightly install clean
