@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -173,6 +174,38 @@ static void sockaddr_set(struct sockaddr *to, uint32_t address)
 	memcpy(to, &in, sizeof(in));
 }
 
+/* By netlink: the ioctl for it does not ask who owns the network namespace, but wants the machine's root. */
+static bool queue_set(const char *name, const char **what)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg link;
+		struct rtattr attribute;
+		uint32_t packets;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_NEWLINK,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.link = { .ifi_index = (int)if_nametoindex(name) },
+		.attribute = { RTA_LENGTH(sizeof(uint32_t)), IFLA_TXQLEN },
+		.packets = QUEUE_PACKETS,
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		uint8_t rest[256];
+	} answer = { .error.error = -EIO };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	*what = "set the length of its queue";
+	if (fd < 0)
+		return false;
+	if (send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request))
+		recv(fd, &answer, sizeof(answer), 0);
+	close(fd);
+	errno = -answer.error.error;
+	return answer.error.error == 0;
+}
+
 /* MTU, queue, address and up, for the kernel's side. */
 static bool device_configure(const struct tun_settings *settings, const char *name, const char **what)
 {
@@ -187,11 +220,7 @@ static bool device_configure(const struct tun_settings *settings, const char *na
 	memcpy(request.ifr_name, name, TUN_NAME_MAX);
 	request.ifr_mtu = (int)settings->mtu;
 	good = good && ioctl(fd, SIOCSIFMTU, &request) == 0;
-	if (good) {
-		*what = "set its queue";
-		request.ifr_qlen = QUEUE_PACKETS;
-		good = ioctl(fd, SIOCSIFTXQLEN, &request) == 0;
-	}
+	good = good && queue_set(name, what);
 	if (good && memcmp(b, &none, sizeof(none)) != 0) {
 		*what = "set its address";
 		sockaddr_set(&request.ifr_addr, address);
