@@ -37,7 +37,8 @@ def kernel_checksums_off():
 def tshark(path, *options):
     """Packet by packet: joined streams are another matter, and what is sent twice is an error to that part of it."""
     done = subprocess.run(["tshark", "-r", str(path), "-d", "tcp.port==8000,data",
-                           "-o", "tcp.desegment_tcp_streams:FALSE", *options], capture_output=True, text=True, timeout=60)
+                           "-o", "tcp.desegment_tcp_streams:FALSE", *options], capture_output=True, text=True,
+                          timeout=60, env={**os.environ, "HOME": str(TMP)})
     problems = [line for line in done.stderr.splitlines() if "superuser" not in line and "dangerous" not in line]
     return done.returncode, done.stdout, "\n".join(problems)
 
