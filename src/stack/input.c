@@ -58,8 +58,13 @@ static void packet_input(struct eleven *stack, const struct eleven_packet *packe
 void eleven_input(struct eleven *stack, const struct eleven_packet *packets, unsigned count, uint64_t now)
 {
 	now = stack_now(stack, now);
-	for (unsigned i = 0; i < count; i++)
-		packet_input(stack, &packets[i], now);
+	for (unsigned i = 0; i < count; i++) {
+		struct eleven_packet packet = packets[i];
+
+		if (packet.interface == IP_LOOPBACK)    /* which no link may speak for: one that there is not */
+			packet.interface = IP_INTERFACES_MAX;
+		packet_input(stack, &packet, now);
+	}
 }
 
 void loopback_input(struct eleven *stack, uint64_t now)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The loopback ring against a plain queue: what goes in comes out, whole and in order; half its size always fits. */
+#include <errno.h>
+
 #include "stack/loopback.h"
 #include "stack/wire.h"
 
@@ -78,11 +80,39 @@ static void test_longest_packet(void **state)
 	assert_int_equal(loopback_packet_max(1 << 28), 65535);
 }
 
+/* A packet that a link says is of the loopback has its own source: it must not pass for ours. */
+static void test_no_link_speaks_for_the_loopback(void **state)
+{
+	uint8_t syn[40] = { 0x45, [8] = 64, [9] = 6, };
+	struct eleven_packet packet = { syn, sizeof(syn), 255, ELEVEN_PACKET_CHECKSUM_OK, 0 };
+	eleven_handle listener, accepted;
+	struct eleven_stats stats;
+	struct wire w;
+
+	(void)state;
+	memcpy(syn + 12, (const uint8_t[]){ 127, 0, 0, 1, 127, 0, 0, 1 }, 8);
+	wire_store16(syn + 20, 1234);
+	wire_store16(syn + 22, 8000);
+	syn[32] = 0x50;
+	syn[33] = SYN;
+	wire_seal(syn, sizeof(syn));
+	wire_defaults(&w, 1, 1);
+	wire_start(&w);
+	listener = wire_listen(&w, 0, 8000);
+	eleven_input(w.stack[0], &packet, 1, w.now);
+	eleven_stats(w.stack[0], &stats);
+	assert_int_equal(stats.packets_in, 1);
+	assert_int_equal(stats.syn_received, 0);
+	assert_int_equal(eleven_accept(w.stack[0], listener, &accepted, w.now), -EAGAIN);
+	wire_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_against_queue),
 		cmocka_unit_test(test_longest_packet),
+		cmocka_unit_test(test_no_link_speaks_for_the_loopback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
