@@ -431,6 +431,30 @@ void actors_wake(struct world *world)
 		}
 }
 
+static uint64_t rule_count(const struct eleven *stack, const char *name)
+{
+	for (unsigned i = 0; eleven_rule(i); i++)
+		if (!strcmp(eleven_rule(i)->name, name))
+			return eleven_rule_count(stack, i);
+	return 0;
+}
+
+/* Was what a program let go of given up in silence, for want of any answer? */
+static bool orphan_given_up(const struct world *world, const struct actor *actor)
+{
+	const struct eleven *stack = stack_of(world, actor);
+	struct eleven_status status;
+	uint64_t cursor = 0;
+
+	if (!actor->closed || rule_count(stack, "GIVEN_UP_ORPHAN") + rule_count(stack, "GIVEN_UP_FIN_WAIT_2") == 0)
+		return false;
+	while (eleven_status_next(stack, &cursor, &status))
+		if (status.local.port == actor->local.port && status.remote.port == actor->remote.port &&
+		    status.iss == actor->iss)
+			return false;
+	return true;
+}
+
 /*
  * A reset that is lost is not sent again: who then has nothing to send waits for ever, and rightly so.  (Who has
  * something sends it, and is answered with another.)
@@ -440,7 +464,7 @@ bool actor_forsaken(const struct world *world, const struct actor *actor)
 	const struct actor *peer = actor->peer;
 
 	return actor->state == ACTOR_OPEN && peer->state == ACTOR_GONE &&
-	       (peer->aborted || peer->left_unread || peer->error) &&
+	       (peer->aborted || peer->left_unread || peer->error || orphan_given_up(world, peer)) &&
 	       actor->has_last && actor->last.send_queue == 0 && actor->last.snd_una == actor->last.snd_max &&
 	       actor->sent == may_send(actor) && may_lose(world);
 }

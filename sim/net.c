@@ -263,7 +263,7 @@ static void carry(struct world *world, struct flight flight)
 	bool ip_packet = is_ip(world, flight.bytes);
 	uint64_t queue_delay;
 
-	if (ip_packet && world->spec.path_mtu && ip[9] == 6 &&
+	if (ip_packet && world->spec.path_mtu >= 576 && ip[9] == 6 &&
 	    wire_bytes(ip, flight.length - link_bytes(world), flight.segment_bytes) > world->spec.path_mtu) {
 		story_packet(world, STORY_LOST, flight.from, flight.to, flight.bytes, flight.length);
 		too_big_report(world, flight.from, ip);

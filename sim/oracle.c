@@ -278,8 +278,9 @@ static void timers_judge(struct world *world, struct actor *actor, struct eleven
 	const struct host *host = &world->host[actor->host];
 	uint64_t now = host_now(world, host), most = host->config.rto_most;
 	bool fin_unacked = s->sub & (ELEVEN_SUB_FIN_SENT | ELEVEN_SUB_FIN_QUEUED) && !(s->sub & ELEVEN_SUB_FIN_ACKED);
+	bool may_park = world->spec.ethernet || actor->peer->host == actor->host;       /* for a neighbour, for room */
 	bool waits = s->snd_una != s->snd_max ||
-		     (!world->spec.ethernet && !(actor->options & OPTION_CORK) && (s->send_queue > 0 || fin_unacked));
+		     (!may_park && !(actor->options & OPTION_CORK) && (s->send_queue > 0 || fin_unacked));
 
 	if (world_breaks(world, "O9"))
 		s->timer = s->timer == ELEVEN_TIMER_NONE ? ELEVEN_TIMER_PERSIST : ELEVEN_TIMER_NONE;

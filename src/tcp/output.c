@@ -188,13 +188,16 @@ static void acked_by_this(struct tcb *tcb, bool pure)
 /*
  * SEG.SEQ of a segment without text.  Not SND.NXT, which goes back when a timeout sends all again: the peer may be
  * past it, and two ends that each find the other's ACKs old would never hear of each other again.  Nor a number
- * beyond the peer's window, which it would not accept either.
+ * beyond the peer's window, which it would not accept either; but the one behind a probe, which it may have taken:
+ * if it has not, the next probe brings the ACK along.
  */
 static struct seq empty_seq(const struct tcb *tcb)
 {
 	struct seq edge = seq_add(tcb->snd.una, tcb->snd.wnd);
 
-	return seq_min(tcb->snd.max, seq_max(edge, tcb->snd.nxt));
+	if (seq_le(tcb->snd.max, seq_add(edge, 1)))
+		return tcb->snd.max;
+	return seq_max(edge, tcb->snd.nxt);
 }
 
 static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)

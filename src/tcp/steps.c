@@ -50,8 +50,12 @@ static bool segment_acceptable(const struct tcb *tcb, const struct segment *seg)
 
 	if (length == 0 && window == 0)
 		return seq_eq(seg->seq, tcb->rcv.nxt);
+	/*
+	 * Deviation: the right edge itself is good enough for an ACK.  Who has filled the window sends his ACKs from
+	 * there; two who both have, and take each other's ACKs for unacceptable, never hear of each other again.
+	 */
 	if (length == 0)
-		return seq_within(seg->seq, tcb->rcv.nxt, window);
+		return seq_within(seg->seq, tcb->rcv.nxt, window + !seg->rst);
 	if (window == 0)
 		return false;
 	return seq_within(seg->seq, tcb->rcv.nxt, window) || seq_within(segment_last(seg), tcb->rcv.nxt, window);

@@ -71,6 +71,12 @@ static void test_seeds_that_found_faults(void **state)
 		/* O3: ACKs with an old sequence number, taken for old by both ends, for ever */
 		{ 94, { "conversations=12", "bytes_max=250000", "chaos_ms=827", "loss_ppm=6581", "burst=2",
 			"duplicate_ppm=27292", "corrupt_ppm=23276" } },
+		/* O3: a probe that was taken, its ACK lost: ACKs came from before it, for ever */
+		{ 25354, { "conversations=15", "bytes_max=115475", "start_ms=22", "chaos_ms=20", "delay_us=69279",
+			   "loss_ppm=1956", "loopback=46", "timestamps=0", "buffers=14", "slow=44" } },
+		/* O3: both had filled the other's window, and ACKs from the right edge were unacceptable */
+		{ 25159, { "conversations=2", "bytes_max=153152", "chaos_ms=9", "loss_ppm=956", "reorder_ppm=358",
+			   "corrupt_ppm=6474", "mtu=33517", "path_mtu=580", "profile=2", "mixed_options=1", "lag_us=1" } },
 		/* O3, O10: text to send held all the memory, so none could arrive, so none was acknowledged */
 		{ 2110, { "conversations=24", "bytes_max=57296", "memory_kb=102" } },
 		{ 5654, { "conversations=12", "bytes_max=144433", "delay_us=25875", "profile=1", "memory_kb=77" } },
