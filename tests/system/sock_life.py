@@ -244,6 +244,42 @@ os._exit(0)
         program.kill()
 
 
+def lingering():
+    """close() with SO_LINGER waits for the acknowledgment, for its time at most, and only at the last descriptor."""
+    server = python("a", "l = listener(8006)\nheld = []\nwhile True:\n    held.append(l.accept())\n")
+    server.says("listening")
+    client = python("b", """
+import struct
+first, second = connected(8006), connected(8006)
+for s in first, second:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 2))
+copy = first.dup()
+def timed(name, s):
+    sys.stdin.readline()
+    s.send(b"x")
+    begun = time.monotonic()
+    s.close()
+    say(name, round(time.monotonic() - begun, 1))
+say("connected")
+timed("not the last", first)
+timed("far", copy)
+timed("cut", second)
+""")
+    client.says("connected")
+    client.send("go\n")
+    ok(client.says("not the last 0.0"), "linger: a close that is not the last does not wait", client.output())
+    run("eleven", "link", "delay", "300ms")
+    client.send("go\n")
+    ok(client.says("far 0.6"), "linger: waits for the acknowledgment, 0.6 s away", client.output())
+    run("eleven", "link", "clear")
+    run("eleven", "link", "loss", "100%")
+    client.send("go\n")
+    ok(client.says("cut 2.0"), "linger: waits 2 s at most", client.output())
+    run("eleven", "link", "clear")
+    for program in (server, client):
+        program.kill()
+
+
 def killed_programs():
     """kill -9 at any time, in numbers."""
     chance = random.Random(11)
@@ -435,6 +471,7 @@ def main():
     nobody_reads()
     network_errors()
     closing_while_connecting()
+    lingering()
     killed_programs()
     rubbish()
     down()
