@@ -181,14 +181,31 @@ static void window_update(const struct work *w, bool advanced)
 	}
 }
 
+/* The program closed in SYN-RECEIVED: the ACK that would have made it ESTABLISHED comes in a later state. */
+static void syn_acked_late(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+
+	tcb->snd.wnd = w->window;
+	tcb->snd.wnd_max = max_u32(tcb->snd.wnd_max, tcb->snd.wnd);
+	tcb->snd.wl1 = w->seg.seq;
+	tcb->snd.wl2 = w->seg.ack;
+	tcb->snd.una = seq_add(tcb->snd.iss, 1);
+	connection_established(w->tcp, tcb);
+	tcb_signal(w->tcp, tcb, ELEVEN_SIGNAL_CONNECTED);
+}
+
 bool ack_process(struct work *w)
 {
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
-	bool advanced = ack_is_new(tcb, w->seg.ack);
+	bool advanced;
 
 	if (!ack_in_range(w))
 		return false;
+	if (syn_unacked(tcb) && ack_is_new(tcb, w->seg.ack))
+		syn_acked_late(w);
+	advanced = ack_is_new(tcb, w->seg.ack);
 	tcb->last_ack_received = tcp->now;
 	if (tcb->persisting || tcb->snd.wnd == 0)
 		tcb->retries = 0;       /* it answers, so it lives: never given up (MUST-37) */

@@ -20,8 +20,12 @@ static int close_sending(struct tcp *tcp, struct tcb *tcb)
 	case TCP_SYN_SENT:
 		tcb_closed(tcp, tcb, RULE_CLOSE_SYN_SENT, 0);
 		return 0;
-	case TCP_SYN_RECEIVED:          /* queued until ESTABLISHED is reached */
+	case TCP_SYN_RECEIVED:
 		tcb->fin_queued = true;
+		if (ring_used(&tcb->send_ring) > 0)
+			return 0;       /* behind the text, which waits for ESTABLISHED */
+		tcb_set_state(tcp, tcb, TCP_FIN_WAIT_1, RULE_CLOSE_FIN_WAIT_1);
+		tcb_ready(tcp, tcb);
 		return 0;
 	case TCP_ESTABLISHED:
 		tcb->fin_queued = true;

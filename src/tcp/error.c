@@ -22,7 +22,7 @@ static void path_mtu_shrinks(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 	tcb->path_mtu = (uint16_t)min_u32(mtu, 65535);
 	options_mss_update(tcp, tcb);
 	rule(tcp, tcb, ICMP_PATH_MTU);
-	if (tcb->snd.mss < before && synchronized(tcb)) {
+	if (tcb->snd.mss < before && synchronized(tcb) && !syn_unacked(tcb)) {
 		tcb->snd.nxt = tcb->snd.una;    /* what was too large was lost: again, smaller (RFC 1191 §6.4) */
 		tcb->want.retransmit = true;
 		tcb_ready(tcp, tcb);

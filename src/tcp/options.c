@@ -47,7 +47,7 @@ void options_mss_update(struct tcp *tcp, struct tcb *tcb)
 
 void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out)
 {
-	bool answer = tcb->state == TCP_SYN_RECEIVED;
+	bool answer = tcb->state != TCP_SYN_SENT;
 
 	*out = (struct tcp_options){ .has_mss = true, .mss = options_mss_offer(tcp, tcb) };
 	out->sack_permitted = answer ? tcb->sack : tcp->config.sack;

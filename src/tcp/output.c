@@ -209,7 +209,7 @@ static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 
 static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-	bool answer = tcb->state == TCP_SYN_RECEIVED;
+	bool answer = tcb->state != TCP_SYN_SENT;
 
 	*seg = (struct segment){ .seq = tcb->snd.iss, .syn = true, .has_ack = answer };
 	if (answer)

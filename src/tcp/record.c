@@ -19,6 +19,21 @@ static uint64_t time_of_ms(const struct tcp *tcp, uint32_t ms)
 	return age > tcp->now ? 0 : tcp->now - age;
 }
 
+/* When the last challenge ACK went, in 16 bits: steps of 8 ms, which come round after nine minutes. */
+static uint16_t challenge_pack(const struct tcb *tcb)
+{
+	uint16_t steps = (uint16_t)(tcb->challenge_at / MS(8));
+
+	return tcb->challenge_at ? steps ? steps : 1 : 0;
+}
+
+static uint64_t challenge_unpack(const struct tcp *tcp, uint16_t challenged)
+{
+	uint64_t age = MS(8) * (uint16_t)(tcp->now / MS(8) - challenged);
+
+	return challenged == 0 || age >= tcp->now ? 0 : tcp->now - age;
+}
+
 /* ---- SYN-RECEIVED */
 
 bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *listener)
@@ -44,6 +59,7 @@ bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *liste
 	record->sack = tcb->sack;
 	record->window_scale = tcb->window_scale;
 	record->acked = false;
+	record->challenged = 0;
 	record->tos = tcb->tos;
 	record->since_ms = clock_ms(tcp);
 	if (!table_insert(&tcp->connections, tuple_hash(tcp, &record->tuple),
@@ -124,6 +140,7 @@ void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, str
 	tcb->ts.recent_at = tcp->now;
 	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
 	tcb->opened = tcb->since = time_of_ms(tcp, record->since_ms);
+	tcb->challenge_at = challenge_unpack(tcp, record->challenged);
 	options_mss_update(tcp, tcb);
 	window_start(tcp, tcb);
 }
@@ -131,6 +148,7 @@ void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, str
 void syn_received_refold(struct syn_received *record, const struct tcb *tcb)
 {
 	record->ts_recent = tcb->ts.recent;
+	record->challenged = challenge_pack(tcb);
 }
 
 void syn_received_remove(struct tcp *tcp, struct syn_received *record)
@@ -221,7 +239,8 @@ void time_wait_fold(struct tcp *tcp, struct tcb *tcb)
 	record->ts_recent = tcb->ts.recent;
 	record->ts_offset = tcb->ts.offset;
 	record->since_ms = (uint32_t)(tcb->since / 1000000u);
-	record->rule = tcb->rule;
+	record->after_closing = tcb->rule == RULE_ACK_CLOSING_TIME_WAIT;
+	record->challenged = challenge_pack(tcb);
 	record->window = window_offer(tcp, tcb, false);
 	table_replace(&tcp->connections, tcb->hash, reference(KIND_TCB, tcb_index(tcp, tcb)),
 		      reference(KIND_TIME_WAIT, index));
@@ -240,7 +259,8 @@ void time_wait_unfold(struct tcp *tcp, const struct time_wait *record, struct tc
 	tcb->tuple = (struct tuple){ address_v4(record->local), address_v4(record->remote),
 				     record->local_port, record->remote_port };
 	tcb->passive = record->passive;
-	tcb->rule = tcb->last_rule = record->rule;
+	tcb->rule = tcb->last_rule = record->after_closing ? RULE_ACK_CLOSING_TIME_WAIT : RULE_FIN_TIME_WAIT;
+	tcb->challenge_at = challenge_unpack(tcp, record->challenged);
 	tcb->timestamps = record->timestamps;
 	tcb->reuse_address = record->reuse_address;
 	tcb->reuse_port = record->reuse_port;
@@ -261,6 +281,7 @@ void time_wait_unfold(struct tcp *tcp, const struct time_wait *record, struct tc
 void time_wait_refold(struct tcp *tcp, struct time_wait *record, const struct tcb *tcb)
 {
 	record->ts_recent = tcb->ts.recent;
+	record->challenged = challenge_pack(tcb);
 	if (tcb->deadline[SLOT_STATE] != record->timer.deadline_ns)
 		wheel_insert(&tcp->wheel, &record->timer, tcb->deadline[SLOT_STATE]);
 }

@@ -155,7 +155,7 @@ static bool first_check_sequence(struct work *w)
 {
 	struct tcb *tcb = w->tcb;
 	struct segment *seg = &w->seg;
-	bool crossed = tcb->state == TCP_SYN_RECEIVED && seg->syn && seg->has_ack && !seg->rst &&
+	bool crossed = syn_unacked(tcb) && seg->syn && seg->has_ack && !seg->rst &&
 		       seq_eq(seg->seq, tcb->rcv.irs);  /* simultaneous open: the SYN is known, its ACK is news */
 
 	if (segment_acceptable(tcb, seg) || crossed || rst_before_fin(w)) {

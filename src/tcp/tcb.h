@@ -219,6 +219,7 @@ struct syn_received {
 	bool timestamps : 1, sack : 1, window_scale : 1, acked : 1;
 	uint8_t tos;
 	uint8_t generation;
+	uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */
 	uint32_t since_ms;
 };
 _Static_assert(sizeof(struct syn_received) <= 96, "a SYN-RECEIVED record is at most 96 bytes");
@@ -228,6 +229,7 @@ struct time_wait {
 	_Alignas(16) struct wheel_entry timer;
 	uint8_t kind, interface;
 	bool timestamps : 1, reuse_address : 1, reuse_port : 1, passive : 1;
+	bool after_closing : 1;         /* came from CLOSING, not from FIN-WAIT-2 */
 	uint8_t generation;
 	uint32_t link;
 	uint32_t local, remote;
@@ -235,7 +237,8 @@ struct time_wait {
 	uint32_t rcv_nxt, snd_nxt;
 	uint32_t ts_recent, ts_offset;
 	uint32_t since_ms;
-	uint16_t rule, window;
+	uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */
+	uint16_t window;
 };
 _Static_assert(sizeof(struct time_wait) <= 64, "a TIME-WAIT record is at most 64 bytes");
 
@@ -342,6 +345,14 @@ static inline uint32_t unsent(const struct tcb *tcb)
 static inline bool ack_is_new(const struct tcb *tcb, struct seq ack)
 {
 	return seq_within(ack, seq_add(tcb->snd.una, 1), seq_distance(tcb->snd.max, tcb->snd.una));
+}
+
+/* Our SYN is out and not acknowledged: before ESTABLISHED, and after a CLOSE there that sent a FIN (§3.10.4). */
+static inline bool syn_unacked(const struct tcb *tcb)
+{
+	return seq_eq(tcb->snd.una, tcb->snd.iss) &&
+	       (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED || tcb->state == TCP_FIN_WAIT_1 ||
+		tcb->state == TCP_CLOSING);
 }
 
 /* Has the three-way handshake come to where both ends know of each other?  §3.10.7.4's states. */

@@ -226,7 +226,7 @@ static void timeout_retransmission(struct tcp *tcp, struct tcb *tcb)
 
 	trace_timeout(tcp, tcb, synchronized(tcb) ? tcb->persisting ? ELEVEN_TIMER_PERSIST : ELEVEN_TIMER_RETRANSMISSION
 						  : ELEVEN_TIMER_SYN);
-	if (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED)
+	if (syn_unacked(tcb))
 		timeout_syn(tcp, tcb);
 	else
 		timeout_text(tcp, tcb);
