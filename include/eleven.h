@@ -189,6 +189,7 @@ ELEVEN_API uint64_t eleven_deadline(const struct eleven *stack);
 #define ELEVEN_SIGNAL_ERROR      0x20u  /* reset, refused, timed out: eleven_status() has the errno */
 #define ELEVEN_SIGNAL_ACKED      0x40u  /* all text sent, and the FIN if sent, is acknowledged */
 #define ELEVEN_SIGNAL_SOFT_ERROR 0x80u  /* the network reported an error that does not end the connection */
+#define ELEVEN_SIGNAL_URGENT    0x100u  /* urgent text is announced, or more of it (MUST-32) */
 
 struct eleven_signal {
 	eleven_handle connection;
@@ -350,6 +351,7 @@ struct eleven_status {
 	uint32_t send_queue;            /* text not acknowledged yet, sent or not; LISTEN: backlog */
 	uint32_t unsent;                /* of that, not sent */
 	uint32_t out_of_order;          /* text held behind a gap */
+	uint32_t urgent;                /* bytes from the next to receive to the end of urgent text; 0: none (MUST-33) */
 	uint32_t iss, irs, snd_una, snd_nxt, snd_max, rcv_nxt;
 	uint32_t snd_wnd, rcv_wnd;      /* scaled, bytes */
 	uint32_t send_buffer, receive_buffer;

@@ -203,7 +203,7 @@ bool ack_process(struct work *w)
 
 	if (!ack_in_range(w))
 		return false;
-	if (syn_unacked(tcb) && ack_is_new(tcb, w->seg.ack))
+	if (syn_unacked(tcb))
 		syn_acked_late(w);
 	advanced = ack_is_new(tcb, w->seg.ack);
 	tcb->last_ack_received = tcp->now;

@@ -47,7 +47,8 @@ static bool listen_has_room(struct tcp *tcp, struct tcb *listener)
 }
 
 /* Third, check for a SYN. */
-static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival, const struct segment *seg)
+static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival, const struct segment *seg,
+		       const struct tcb *before)
 {
 	struct tcb tcb;
 
@@ -74,7 +75,7 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 	tcb.rcv.irs = seg->seq;
 	tcb.rcv.nxt = tcb.rcv.acked = seq_add(seg->seq, 1);
 	window_start(tcp, &tcb);
-	tcb.snd.iss = tcb.snd.una = iss_choose(tcp, &tcb.tuple);
+	tcb.snd.iss = tcb.snd.una = before ? iss_after(tcp, before) : iss_choose(tcp, &tcb.tuple);
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = seq_add(tcb.snd.iss, 1);
 	tcb.snd.wnd = seg->window;
 	tcb_set_state(tcp, &tcb, TCP_SYN_RECEIVED, RULE_LISTEN_SYN);
@@ -88,8 +89,9 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 	output_unfolded(tcp, &tcb);
 }
 
+/* `before`: the connection in TIME-WAIT that this SYN takes the place of; NULL: none. */
 static void listen_segment_arrives(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival,
-				   const struct segment *seg)
+				   const struct segment *seg, const struct tcb *before)
 {
 	listener->last_heard = tcp->now;
 	if (seg->rst) {
@@ -98,7 +100,7 @@ static void listen_segment_arrives(struct tcp *tcp, struct tcb *listener, const 
 		rule(tcp, listener, LISTEN_ACK_RST);
 		output_reset_answer(tcp, arrival, seg);
 	} else if (seg->syn) {
-		listen_syn(tcp, listener, arrival, seg);
+		listen_syn(tcp, listener, arrival, seg, before);
 	} else {
 		rule(tcp, listener, LISTEN_OTHER_DROPPED);
 	}
@@ -171,6 +173,12 @@ static void syn_sent_segment_arrives(struct work *w)
 		output_reset_at(tcp, tcb, seg->ack);
 		return;
 	}
+	if (tcp->config.timestamps && tcp->config.timestamp_echo_check && !options_echo_plausible(tcp, tcb, seg)) {
+		rule(tcp, tcb, SYN_SENT_ECHO_BAD);
+		if (!seg->rst)
+			output_reset_at(tcp, tcb, seg->ack);
+		return;
+	}
 	if (seg->rst) {
 		if (!seg->has_ack) {
 			rule(tcp, tcb, SYN_SENT_RST_DROPPED);
@@ -197,6 +205,37 @@ static void wants_into_ready(struct tcp *tcp, struct tcb *tcb)
 		tcb_ready(tcp, tcb);
 }
 
+/* RFC 6191 §2 and §3.6.1 MAY-2: may this SYN open anew what is in TIME-WAIT? */
+static bool time_wait_reopens(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+	if (!tcp->config.time_wait_reuse || !seg->syn || seg->has_ack || seg->rst || seg->fin)
+		return false;
+	if (!seg->options.has_timestamps)
+		return seq_gt(seg->seq, tcb->rcv.nxt);
+	if (!tcb->timestamps)
+		return true;            /* the old one had none, so nothing of it can pass PAWS */
+	if (seg->options.tsval == tcb->ts.recent)
+		return seq_gt(seg->seq, tcb->rcv.nxt);
+	return seq_gt(seq_of(seg->options.tsval), seq_of(tcb->ts.recent));
+}
+
+/* TIME-WAIT that a program still holds: the program keeps its handle, of a connection that is over. */
+static bool held_time_wait_reopened(struct work *w, const struct arrival *arrival)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *listener, before;
+
+	if (w->tcb->state != TCP_TIME_WAIT || !time_wait_reopens(tcp, w->tcb, &w->seg))
+		return false;
+	listener = port_listener(tcp, &w->tcb->tuple);
+	if (listener == NULL)
+		return false;
+	before = *w->tcb;
+	tcb_closed(tcp, w->tcb, RULE_TIME_WAIT_REOPENED, 0);
+	listen_segment_arrives(tcp, listener, arrival, &w->seg, &before);
+	return true;
+}
+
 static void tcb_segment_arrives(struct work *w, const struct arrival *arrival)
 {
 	struct tcp *tcp = w->tcp;
@@ -206,11 +245,12 @@ static void tcb_segment_arrives(struct work *w, const struct arrival *arrival)
 	tcb->segments_in++;
 	if (tcb->state == TCP_SYN_SENT) {
 		syn_sent_segment_arrives(w);
+	} else if (held_time_wait_reopened(w, arrival)) {
+		return;
 	} else {
 		CHECK(tcb->state >= TCP_SYN_RECEIVED);
 		steps_run(w);
 	}
-	(void)arrival;
 	if (tcb->kind != KIND_TCB || tcb->generation != generation)
 		return;
 	if (tcb->state == TCP_TIME_WAIT && !tcb->held && !tcb->queued) {
@@ -251,20 +291,6 @@ static void syn_received_segment_arrives(struct work *w, const struct arrival *a
 		syn_received_remove(tcp, record);
 }
 
-/* RFC 6191 §2 and §3.6.1 MAY-2: may this SYN open anew what is in TIME-WAIT? */
-static bool time_wait_reopens(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
-{
-	if (!tcp->config.time_wait_reuse || !seg->syn || seg->has_ack || seg->rst || seg->fin)
-		return false;
-	if (!seg->options.has_timestamps)
-		return seq_gt(seg->seq, tcb->rcv.nxt);
-	if (!tcb->timestamps)
-		return true;            /* the old one had none, so nothing of it can pass PAWS */
-	if (seg->options.tsval == tcb->ts.recent)
-		return seq_gt(seg->seq, tcb->rcv.nxt);
-	return seq_gt(seq_of(seg->options.tsval), seq_of(tcb->ts.recent));
-}
-
 static void time_wait_segment_arrives(struct work *w, struct time_wait *record, const struct arrival *arrival,
 				      struct tcb *side)
 {
@@ -278,7 +304,7 @@ static void time_wait_segment_arrives(struct work *w, struct time_wait *record, 
 		if (listener) {
 			tcb_closed(tcp, side, RULE_TIME_WAIT_REOPENED, 0);
 			time_wait_remove(tcp, record);
-			listen_segment_arrives(tcp, listener, arrival, &w->seg);
+			listen_segment_arrives(tcp, listener, arrival, &w->seg, side);
 			return;
 		}
 	}
@@ -351,7 +377,7 @@ void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_
 	} else if (ref) {
 		time_wait_segment_arrives(&w, pool_at(&tcp->time_wait, reference_index(ref)), arrival, &side);
 	} else if ((listener = port_listener(tcp, &tuple)) != NULL) {
-		listen_segment_arrives(tcp, listener, arrival, &w.seg);
+		listen_segment_arrives(tcp, listener, arrival, &w.seg, NULL);
 	} else {
 		closed_segment_arrives(tcp, arrival, &w.seg);
 	}

@@ -9,6 +9,7 @@
 #include "tcp/connection.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
+#include "tcp/record.h"
 
 #define HEADERS_V4 40
 
@@ -29,6 +30,23 @@ static void path_mtu_shrinks(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 	}
 }
 
+/* About our SYN-ACK: what LISTEN has begun ends, and the listener goes on. */
+static void request_error(struct tcp *tcp, struct syn_received *record, const struct tcp_error *error)
+{
+	struct tcb tcb;
+
+	syn_received_unfold(tcp, record, &tcb);
+	if (!seq_eq(error->seq, tcb.snd.iss)) {
+		rule(tcp, &tcb, ICMP_SEQ_IGNORED);
+	} else if (error->mtu || !(error->hard || tcp->config.icmp_aborts_open)) {
+		rule(tcp, &tcb, ICMP_SOFT_ERROR);
+	} else {
+		tcp->attempt_fails++;
+		tcb_closed(tcp, &tcb, RULE_GIVEN_UP_ICMP, 0);
+		syn_received_remove(tcp, record);
+	}
+}
+
 void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t now)
 {
 	uint32_t ref;
@@ -37,6 +55,8 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 	if (now > tcp->now)
 		tcp->now = now;
 	ref = connection_find(tcp, &error->tuple);
+	if (ref && reference_kind(ref) == KIND_SYN_RECEIVED)
+		request_error(tcp, pool_at(&tcp->syn_received, reference_index(ref)), error);
 	if (ref == 0 || reference_kind(ref) != KIND_TCB)
 		return;
 	tcb = tcb_at(tcp, reference_index(ref));
@@ -49,7 +69,7 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 		return;
 	}
 	tcb->soft_error = (int16_t)error->error;
-	if (tcb->state == TCP_SYN_SENT && (error->hard || tcp->config.icmp_aborts_open)) {
+	if (!synchronized(tcb) && (error->hard || tcp->config.icmp_aborts_open)) {
 		tcp->attempt_fails++;
 		tcb_closed(tcp, tcb, RULE_GIVEN_UP_ICMP, error->error);
 		return;

@@ -131,6 +131,16 @@ uint32_t timestamp_now(const struct tcp *tcp, const struct tcb *tcb)
 	return (uint32_t)(tcp->now / 1000000u) + tcb->ts.offset;        /* 1 ms: RFC 7323 §5.4 */
 }
 
+bool options_echo_plausible(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
+{
+	uint32_t first = (uint32_t)(tcb->opened / 1000000u) + tcb->ts.offset;
+	uint32_t echo = seg->options.tsecr;
+
+	if (!seg->has_ack || !seg->options.has_timestamps || echo == 0)
+		return true;
+	return echo - first <= timestamp_now(tcp, tcb) - first;
+}
+
 static uint64_t tuple_secret(const struct siphash_key *key, const struct tuple *tuple)
 {
 	uint8_t bytes[36];
@@ -152,4 +162,12 @@ struct seq iss_choose(const struct tcp *tcp, const struct tuple *tuple)
 	uint32_t clock = (uint32_t)(tcp->now / 4000u);  /* M: a step each 4 us (§3.4.1 MUST-8) */
 
 	return seq_of(clock + (uint32_t)tuple_secret(&tcp->iss_key, tuple));
+}
+
+struct seq iss_after(const struct tcp *tcp, const struct tcb *before)
+{
+	struct seq iss = iss_choose(tcp, &before->tuple);
+	struct seq least = seq_add(before->snd.max, 65537);     /* as Linux and BSD: past all that may still travel */
+
+	return seq_gt(iss, least) ? iss : least;
 }

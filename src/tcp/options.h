@@ -25,7 +25,11 @@ uint8_t options_wscale_offer(const struct tcb *tcb);
 uint32_t timestamp_now(const struct tcp *tcp, const struct tcb *tcb);
 /* RFC 7323 §5.4: a start that an outsider cannot guess, the same for a 4-tuple. */
 uint32_t timestamp_offset(const struct tcp *tcp, const struct tuple *tuple);
+/* Is what the segment echoes between our first SYN's timestamp and now? Without an echo nothing speaks against it. */
+bool options_echo_plausible(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg);
 /* RFC 6528 §3. */
 struct seq iss_choose(const struct tcp *tcp, const struct tuple *tuple);
+/* The same for a connection in the place of one in TIME-WAIT: beyond its last number (RFC 6191 §2). */
+struct seq iss_after(const struct tcp *tcp, const struct tcb *before);
 
 #endif

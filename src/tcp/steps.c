@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/timer.h"
 
@@ -136,6 +137,15 @@ static bool rst_before_fin(const struct work *w)
 	       (tcb->state == TCP_CLOSE_WAIT || tcb->state == TCP_LAST_ACK || tcb->state == TCP_CLOSING);
 }
 
+/* Linux: a RST at the right edge of the text behind gaps, as SACK has told it, resets. */
+static bool rst_at_sack_edge(const struct work *w)
+{
+	const struct ranges *ranges = reassembly_of(w->tcp, w->tcb);
+
+	return w->tcp->config.rst_loose_edge && w->tcb->sack && ranges && ranges->count > 0 &&
+	       seq_eq(w->seg.seq, ranges->at[ranges->count - 1].right);
+}
+
 static void timestamp_note(struct work *w)
 {
 	struct tcb *tcb = w->tcb;
@@ -201,7 +211,8 @@ static bool second_check_rst(struct work *w)
 	if (!w->seg.rst)
 		return true;
 	tcp->resets_received++;
-	if (!seq_eq(w->seg.seq, tcb->rcv.nxt) && !rst_before_fin(w) && !tcp->config.rst_in_window) {
+	if (!seq_eq(w->seg.seq, tcb->rcv.nxt) && !rst_before_fin(w) && !rst_at_sack_edge(w) &&
+	    !tcp->config.rst_in_window) {
 		rule(tcp, tcb, RST_CHALLENGE);
 		output_challenge(tcp, tcb);
 		return false;
@@ -303,17 +314,23 @@ static bool third_ack_admitted(struct work *w)
 	return true;
 }
 
+/* The third ACK echoes what the SYN-ACK, or one sent again, had: else a forger guesses (Linux). */
+static bool echo_refused(struct work *w)
+{
+	if (!w->tcp->config.timestamp_echo_check || w->record == NULL || !w->tcb->timestamps ||
+	    options_echo_plausible(w->tcp, w->tcb, &w->seg))
+		return false;
+	rule(w->tcp, w->tcb, TIMESTAMP_ECHO_BAD);
+	output_challenge(w->tcp, w->tcb);
+	return true;
+}
+
 /* Fifth, in SYN-RECEIVED: the third ACK of the handshake, or of both SYNs in a simultaneous open. */
 static bool fifth_syn_received(struct work *w)
 {
 	struct tcb *tcb = w->tcb;
 
-	if (!ack_is_new(tcb, w->seg.ack)) {
-		rule(w->tcp, tcb, ACK_SYN_RECEIVED_RST);
-		output_reset_at(w->tcp, tcb, w->seg.ack);
-		return false;
-	}
-	if (tcb->kind == KIND_SYN_RECEIVED && !third_ack_admitted(w))
+	if (echo_refused(w) || (tcb->kind == KIND_SYN_RECEIVED && !third_ack_admitted(w)))
 		return false;
 	tcb = w->tcb;
 	tcb->snd.wnd = w->window;
@@ -338,6 +355,11 @@ static bool fifth_check_ack(struct work *w)
 
 	if (!w->seg.has_ack) {
 		rule(tcp, tcb, ACK_MISSING);
+		return false;
+	}
+	if (syn_unacked(tcb) && !ack_is_new(tcb, w->seg.ack)) {
+		rule(tcp, tcb, ACK_SYN_RECEIVED_RST);
+		output_reset_at(tcp, tcb, w->seg.ack);
 		return false;
 	}
 	if (tcb->state == TCP_SYN_RECEIVED && !fifth_syn_received(w))

@@ -329,6 +329,12 @@ static inline uint32_t rcv_wnd(const struct tcb *tcb)
 	return seq_lt(tcb->rcv.nxt, tcb->rcv.edge) ? seq_distance(tcb->rcv.edge, tcb->rcv.nxt) : 0;
 }
 
+/* What the program receives next. */
+static inline struct seq rcv_taken(const struct tcb *tcb)
+{
+	return seq_sub(tcb->rcv.nxt, ring_used(&tcb->receive_ring));
+}
+
 /* Sent and not acknowledged, SYN and FIN counted. */
 static inline uint32_t flight(const struct tcb *tcb)
 {
@@ -351,8 +357,7 @@ static inline bool ack_is_new(const struct tcb *tcb, struct seq ack)
 static inline bool syn_unacked(const struct tcb *tcb)
 {
 	return seq_eq(tcb->snd.una, tcb->snd.iss) &&
-	       (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED || tcb->state == TCP_FIN_WAIT_1 ||
-		tcb->state == TCP_CLOSING);
+	       (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED || tcb->state == TCP_FIN_WAIT_1);
 }
 
 /* Has the three-way handshake come to where both ends know of each other?  §3.10.7.4's states. */

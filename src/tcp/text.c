@@ -26,12 +26,11 @@ bool sixth_check_urg(struct work *w)
 	case TCP_FIN_WAIT_1:
 	case TCP_FIN_WAIT_2:
 		up = seq_add(w->seg.seq, w->seg.urgent);
-		if (!tcb->urgent_in || seq_gt(up, tcb->rcv.up)) {
+		if ((!tcb->urgent_in || seq_gt(up, tcb->rcv.up)) && seq_gt(up, rcv_taken(tcb))) {
 			tcb->rcv.up = up;
-			if (seq_gt(up, tcb->rcv.nxt)) {
-				tcb->urgent_in = true;
-				rule(w->tcp, tcb, URG_RECEIVED);
-			}
+			tcb->urgent_in = true;
+			rule(w->tcp, tcb, URG_RECEIVED);
+			tcb_signal(w->tcp, tcb, ELEVEN_SIGNAL_URGENT);
 		}
 		break;
 	case TCP_CLOSE_WAIT:            /* cannot be: the peer's FIN was here; ignored */

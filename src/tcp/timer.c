@@ -219,6 +219,15 @@ static void timeout_text(struct tcp *tcp, struct tcb *tcb)
 	tcb->timing = false;
 }
 
+/* R1: the path may be dead (§3.8.3 MUST-20, MUST-22, SHLD-9). */
+static void path_suspect(struct tcp *tcp, struct tcb *tcb)
+{
+	rule(tcp, tcb, PATH_SUSPECTED);
+	if (tcb->soft_error == 0)
+		tcb->soft_error = ETIMEDOUT;
+	tcb_signal(tcp, tcb, ELEVEN_SIGNAL_SOFT_ERROR);
+}
+
 static void timeout_retransmission(struct tcp *tcp, struct tcb *tcb)
 {
 	struct rtt_bounds bounds = { tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most };
@@ -232,6 +241,8 @@ static void timeout_retransmission(struct tcp *tcp, struct tcb *tcb)
 		timeout_text(tcp, tcb);
 	if (tcb->kind != KIND_TCB || tcb->generation != generation || tcb->state == TCP_CLOSED)
 		return;
+	if (tcb->retries == tcp->config.retries_soft && !tcb->persisting)
+		path_suspect(tcp, tcb);
 	if (synchronized(tcb) || tcb->retries > syn_linear_timeouts(tcp, tcb))
 		rtt_backoff(&tcb->rtt, &bounds);
 	timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));

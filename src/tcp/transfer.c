@@ -209,6 +209,8 @@ static void received_by_program(struct tcp *tcp, struct tcb *tcb, uint32_t bytes
 {
 	trace_call(tcp, tcb, ELEVEN_CALL_RECEIVE, bytes);
 	window_read(tcp, tcb);
+	if (tcb->urgent_in && seq_ge(rcv_taken(tcb), tcb->rcv.up))
+		tcb->urgent_in = false; /* all of it was received */
 	if (ring_used(&tcb->receive_ring) == 0 && tcb->reassembly == NONE)
 		ring_release(&tcb->receive_ring, &tcp->buffers);
 	if ((tcb->state == TCP_ESTABLISHED || tcb->state == TCP_FIN_WAIT_1 || tcb->state == TCP_FIN_WAIT_2) &&

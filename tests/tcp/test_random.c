@@ -44,7 +44,7 @@ static void tcb_holds(struct world *w, const struct tcb *tcb)
 	assert_true(seq_le(tcb->snd.una, tcb->snd.nxt));
 	assert_true(seq_le(tcb->snd.nxt, tcb->snd.max));
 	assert_true(seq_le(tcb->snd.max, seq_add(tcb->snd.end, 1)));
-	if (tcb->state >= ELEVEN_ESTABLISHED) {
+	if (tcb->state >= ELEVEN_ESTABLISHED && !syn_unacked(tcb)) {
 		struct ranges *ranges = reassembly_of(w->s.tcp, tcb);
 
 		if (seq_le(tcb->snd.una, tcb->snd.end))
