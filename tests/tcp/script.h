@@ -39,6 +39,7 @@ struct script {
 	eleven_handle listener, h;
 	uint32_t ts;                    /* not 0: in() adds timestamps with this value to what has none */
 	uint32_t ts_echo;               /* and this echo */
+	bool sack;                      /* in() permits SACK on its SYNs */
 	bool checksum_wrong;            /* of what in() sends */
 	struct segment last;            /* the segment that out() matched */
 	uint8_t last_text[65536];
@@ -106,6 +107,7 @@ static inline void in_text(struct script *s, const char *line, const void *text)
 		scan.segment.options.tsval = s->ts;
 		scan.segment.options.tsecr = scan.segment.has_ack ? s->ts_echo : 0;
 	}
+	scan.segment.options.sack_permitted |= s->sack && scan.segment.syn;
 	arrival.length = (uint32_t)segment_emit(bytes, sizeof(bytes), &scan.segment, &s->them, &s->us);
 	bytes[16] ^= s->checksum_wrong;
 	assert_true(arrival.length > 0);
@@ -232,7 +234,8 @@ static inline enum eleven_state state_now(struct script *s)
 	uint64_t cursor = 0;
 
 	while (tcp_status_next(s->tcp, &cursor, &status))
-		if (status.remote.port == s->their_port && status.local.port == s->our_port)
+		if (status.remote.port == s->their_port && status.local.port == s->our_port &&
+		    status.state != ELEVEN_CLOSED)
 			return status.state;
 	return ELEVEN_CLOSED;
 }
