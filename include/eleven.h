@@ -351,7 +351,7 @@ struct eleven_status {
 	uint32_t send_queue;            /* text not acknowledged yet, sent or not; LISTEN: backlog */
 	uint32_t unsent;                /* of that, not sent */
 	uint32_t out_of_order;          /* text held behind a gap */
-	uint32_t urgent;                /* bytes from the next to receive to the end of urgent text; 0: none (MUST-33) */
+	uint32_t urgent;                /* bytes from the next to receive to the end of urgent text; 0: none */
 	uint32_t iss, irs, snd_una, snd_nxt, snd_max, rcv_nxt;
 	uint32_t snd_wnd, rcv_wnd;      /* scaled, bytes */
 	uint32_t send_buffer, receive_buffer;

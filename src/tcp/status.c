@@ -111,7 +111,8 @@ static void status_fill(const struct tcp *tcp, const struct tcb *tcb, struct ele
 		s->unsent = unsent(tcb);
 	}
 	s->out_of_order = ranges ? ranges_bytes(ranges) : 0;
-	s->urgent = tcb->urgent_in && seq_gt(tcb->rcv.up, rcv_taken(tcb)) ? seq_distance(tcb->rcv.up, rcv_taken(tcb)) : 0;
+	if (tcb->urgent_in && seq_gt(tcb->rcv.up, rcv_taken(tcb)))
+		s->urgent = seq_distance(tcb->rcv.up, rcv_taken(tcb));
 	status_sequence(tcp, tcb, s);
 	status_counters(tcb, s);
 }

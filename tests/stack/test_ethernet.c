@@ -52,7 +52,7 @@ static void test_neighbour_not_there(void **state)
 	w.kind = ELEVEN_LINK_ETHERNET;
 	wire_start(&w);
 	client = wire_connect(&w, 0, wire_address(9), 7000);
-	wire_run(&w, SEC(200));
+	wire_run(&w, SEC(300));
 	assert_int_equal(eleven_status(w.stack[0], client, &status), 0);
 	assert_int_equal(status.state, ELEVEN_CLOSED);
 	assert_true(status.error == EHOSTUNREACH || status.error == ETIMEDOUT);

@@ -82,9 +82,9 @@ static void test_timed_out_without_peer(void **state)
 	wire_start(&w);
 	w.drop = drop_all;
 	client = wire_connect(&w, 0, wire_address(1), 8000);
-	wire_run(&w, SEC(120));
+	wire_run(&w, SEC(180));         /* MUST-23 */
 	assert_int_equal(wire_state(&w, 0, client), ELEVEN_SYN_SENT);
-	wire_run(&w, SEC(10));
+	wire_run(&w, SEC(70));
 	assert_int_equal(eleven_status(w.stack[0], client, &status), 0);
 	assert_int_equal(status.error, ETIMEDOUT);
 	assert_int_equal(status.state, ELEVEN_CLOSED);
