@@ -339,7 +339,8 @@ void drill_close(struct world *world, struct file *file)
 	if (file->kind == FILE_SOCKET && file->options.linger_on && file->options.linger_s > 0 &&
 	    may_wait(file)) {
 		struct connect_call linger = {
-			.call = { linger_attempt, .deadline_ns = world->now_ns + SEC((uint64_t)file->options.linger_s) },
+			.call = { linger_attempt,
+				  .deadline_ns = world->now_ns + SEC((uint64_t)file->options.linger_s) },
 			.file = file,
 		};
 		struct eleven_status status;

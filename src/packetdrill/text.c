@@ -332,7 +332,8 @@ ssize_t drill_splice_out(struct world *world, int from, off_t *offset, struct fi
 		if (n <= 0)
 			return done ? (ssize_t)done : n < 0 ? -errno : 0;
 		part.iov_len = (size_t)n;
-		n = drill_send(world, file, &part, 1, message_flags | (done + (size_t)n < bytes && offset ? MSG_MORE : 0));
+		n = drill_send(world, file, &part, 1,
+			       message_flags | (done + (size_t)n < bytes && offset ? MSG_MORE : 0));
 		if (n < 0)
 			return done ? (ssize_t)done : n;
 		done += (size_t)n;

@@ -14,8 +14,8 @@
  * A call that may block is a `struct call`: a function that tries it.  It is tried once by its own thread; if it
  * has to wait, it stands in a list and sleeps on a condition, and world_run(), in whatever thread something
  * happens, tries it again.  So the call completes in the moment of the event, not when its thread is scheduled.
- * From then until that thread has asked the time (packetdrill does so at once, and judges that time) the clock stands: a
- * `handover`.
+ * From then until that thread has asked the time (packetdrill does so at once, and judges that time) the clock
+ * stands: a `handover`.
  *
  * If all threads sleep, time moves anyhow: the sleeping call, having seen no other for 50 ms of real time,
  * goes to the next timer itself.
