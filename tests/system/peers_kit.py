@@ -88,14 +88,17 @@ class Fetch:
 
 
 def nginx_configuration(name, listen, workers=4):
-    """A configuration that serves TMP, and `hello` at /hello; a path for nginx -c."""
+    """
+    A configuration that serves TMP, and `hello` at /hello; a path for nginx -c.  By default nginx accepts once in each
+    turn of its loop, so that on a busy machine the last of many connections wait for seconds, whatever TCP there is.
+    """
     path = TMP / f"{name}.conf"
     temporary = "\n".join(f"{kind}_temp_path {TMP}/{name}-{kind};"
                           for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     user = "user root;" if os.geteuid() == 0 else ""
     path.write_text(f"""daemon off; master_process on; worker_processes {workers}; pid {TMP}/{name}.pid; {user}
 error_log {TMP}/{name}.log; worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 4096; multi_accept on; }}
 http {{ access_log off; sendfile on; root {TMP}; {temporary} keepalive_requests 1000000;
 server {{ listen {listen}; location /hello {{ return 200 "hello\\n"; }} }} }}
 """)
@@ -160,6 +163,11 @@ def host_status(name):
     """A number of /proc/PID/status."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(rf"^{name}:\s*(\d+)", text, re.M).group(1))
+
+
+def host_descriptors():
+    """How many the host process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def figure(name, **values):

@@ -56,11 +56,41 @@ def redis():
 # ---- nginx
 
 def wrk(title, connections, address):
-    status, text = run("wrk", "-t2", f"-c{connections}", "-d3", address + "/hello", timeout=60)
+    status, text = run("wrk", "-t2", f"-c{connections}", "-d3", "--timeout", "10s", address + "/hello", timeout=60)
     requests = int((re.search(r"(\d+) requests in", text) or [0, 0])[1])
     ok(status == 0 and requests >= connections, f"{title}: answers {connections} connections", text)
     ok("Socket errors" not in text and "Non-2xx" not in text, f"{title}: without an error", text)
     peers.figure(title, requests_s=float((re.search(r"Requests/sec: *([0-9.]+)", text) or [0, 0])[1]))
+
+
+ACCEPTER = """
+import socket, time
+listener = socket.create_server(("", 8084), backlog=256)
+input()
+listener.setblocking(False)
+count = 0
+try:
+    while True:
+        listener.accept()[0].close()
+        count += 1
+except BlockingIOError:
+    print(count, "in a row", flush=True)
+"""
+
+
+def accepts_in_a_row():
+    """Without waiting for the host in between: else the last of a thousand wait for seconds on a busy machine."""
+    server = peers.on_eleven("python3", "-c", ACCEPTER)
+    peers.listens(HOST, 8084)
+    clients = [socket.create_connection((HOST, 8084), 5) for _ in range(50)]
+    wait_until(lambda: len(peers.connections("LISTEN", "TIME_WAIT")) == 50)
+    server.send("go\n")
+    server.status()
+    count = int(("0" + server.output()).split()[0])
+    ok(count >= 16, "a program may accept many connections in a row", server.output())
+    for s in clients:
+        s.close()
+    peers.nothing_left("those it never took are gone with it")
 
 
 def nginx_prefork():
@@ -223,11 +253,15 @@ def host_sleeps():
 
 
 peers.start("redis-server", "redis-benchmark", "redis-cli", "nginx", "wrk", "iperf3", "nc", "openssl", "ss", "ip")
+descriptors = peers.host_descriptors()
 redis()
+accepts_in_a_row()
 nginx_prefork()
 iperf3_both_ways()
 nc()
 long_idle()
 host_sleeps()
+ok(wait_until(lambda: peers.host_descriptors() <= descriptors, 10), "the host has closed every descriptor",
+   f"{peers.host_descriptors()} open, {descriptors} at first")
 ok(run("eleven", "down")[0] == 0, "the host goes down")
 tap.plan()
