@@ -260,7 +260,7 @@ ELEVEN_API int eleven_shutdown(struct eleven *stack, eleven_handle connection, u
 ELEVEN_API int eleven_shutdown_receive(struct eleven *stack, eleven_handle connection, uint64_t now);
 /*
  * CLOSE and give up the handle: the connection goes on by itself as an orphan.  With text not
- * received, or when more arrives, it is reset (MUST-17); per linger option too.
+ * received, or when more arrives, it is reset (SHLD-3); per linger option too.
  */
 ELEVEN_API int eleven_close(struct eleven *stack, eleven_handle connection, uint64_t now);
 /* ABORT: RST, and the handle is gone. */
@@ -341,6 +341,7 @@ struct eleven_status {
 	uint32_t sub;                   /* ELEVEN_SUB_… */
 	int32_t error;                  /* errno that ended it, or 0 */
 	int32_t soft_error;             /* last error the network reported, or 0 */
+	uint8_t tos, tos_received;      /* of segments sent, and of the last that came (DSCP and ECN bits) */
 	uint16_t rule;                  /* that brought it into this state */
 	uint16_t last_rule;             /* last one taken, other than for ordinary text and ACKs */
 	uint64_t since;                 /* when it came into this state */
@@ -360,6 +361,7 @@ struct eleven_status {
 	uint8_t dup_acks;
 	uint8_t syn_backlog_full;       /* LISTEN: the accept queue is full */
 	uint64_t cwnd, ssthresh, flight; /* bytes */
+	uint64_t user_timeout;          /* ns; 0: none */
 	uint64_t rto, srtt, rttvar, min_rtt; /* ns; 0: not measured */
 	uint64_t last_received, last_sent;   /* when the last segment with text came, went; 0: never */
 	uint64_t last_ack_received;

@@ -192,6 +192,7 @@ static void syn_acked_late(struct work *w)
 	tcb->snd.wl2 = w->seg.ack;
 	tcb->snd.una = seq_add(tcb->snd.iss, 1);
 	connection_established(w->tcp, tcb);
+	text_early_due(w);
 	tcb_signal(w->tcp, tcb, ELEVEN_SIGNAL_CONNECTED);
 }
 

@@ -84,7 +84,8 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 		listener->drops++;
 		return;
 	}
-	/* Text and FIN on the SYN are left for the retransmission: a record holds no text. */
+	if (seg->text_bytes > 0 || seg->fin)
+		syn_received_keep_text(tcp, &tcb, seg);
 	tcb.want.syn = true;
 	output_unfolded(tcp, &tcb);
 }
@@ -155,7 +156,9 @@ static void syn_sent_syn(struct work *w)
 	tcb->snd.wl1 = seg->seq;
 	tcb->snd.wl2 = seg->ack;
 	tcb_set_state(tcp, tcb, TCP_SYN_RECEIVED, RULE_SYN_SENT_CROSSED);
-	tcb->want.syn = true;           /* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>; text is left for later */
+	if (tcp->config.syn_text)
+		text_keep_early(tcp, tcb, seg);
+	tcb->want.syn = true;           /* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> */
 }
 
 static void syn_sent_segment_arrives(struct work *w)
@@ -243,6 +246,7 @@ static void tcb_segment_arrives(struct work *w, const struct arrival *arrival)
 	uint32_t generation = tcb->generation;
 
 	tcb->segments_in++;
+	tcb->tos_received = arrival->tos;
 	if (tcb->state == TCP_SYN_SENT) {
 		syn_sent_segment_arrives(w);
 	} else if (held_time_wait_reopened(w, arrival)) {

@@ -4,6 +4,7 @@
 
 #include "tcp/options.h"
 #include "tcp/output.h"
+#include "tcp/steps.h"
 #include "tcp/timer.h"
 #include "tcp/window.h"
 
@@ -59,6 +60,7 @@ bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *liste
 	record->sack = tcb->sack;
 	record->window_scale = tcb->window_scale;
 	record->acked = false;
+	record->text = NONE;
 	record->challenged = 0;
 	record->tos = tcb->tos;
 	record->since_ms = clock_ms(tcp);
@@ -151,6 +153,40 @@ void syn_received_refold(struct syn_received *record, const struct tcb *tcb)
 	record->challenged = challenge_pack(tcb);
 }
 
+void syn_received_keep_text(struct tcp *tcp, const struct tcb *unfolded, const struct segment *seg)
+{
+	struct syn_received *record;
+	struct tcb *tcb;
+
+	if (!tcp->config.syn_text || tcp->tcbs.used >= tcp->config.connections_max / 2)
+		return;                 /* the peer will send it again */
+	tcb = tcb_create(tcp);
+	if (tcb == NULL)
+		return;
+	record = pool_at(&tcp->syn_received, reference_index(connection_find(tcp, &unfolded->tuple)));
+	tcb->kind = KIND_SYN_RECEIVED;  /* nobody's yet */
+	tcb->rcv = unfolded->rcv;
+	text_keep_early(tcp, tcb, seg);
+	record->text = tcb_index(tcp, tcb);
+}
+
+/* What came with the SYN goes along, or goes. */
+static void text_take_over(struct tcp *tcp, uint32_t from, struct tcb *tcb)
+{
+	struct tcb *holder = tcb_at(tcp, from);
+
+	if (tcb) {
+		tcb->receive_ring = holder->receive_ring;
+		tcb->reassembly = holder->reassembly;
+		tcb->fin_seen = holder->fin_seen;
+		tcb->rcv.fin = holder->rcv.fin;
+		memset(&holder->receive_ring, 0, sizeof(holder->receive_ring));
+		holder->reassembly = NONE;
+	}
+	holder->kind = KIND_TCB;
+	tcb_destroy(tcp, holder);
+}
+
 void syn_received_remove(struct tcp *tcp, struct syn_received *record)
 {
 	struct tcb *listener = syn_received_listener(tcp, record);
@@ -160,6 +196,8 @@ void syn_received_remove(struct tcp *tcp, struct syn_received *record)
 	wheel_remove(&tcp->wheel, &record->timer);
 	table_remove(&tcp->connections, tuple_hash(tcp, &record->tuple),
 		     reference(KIND_SYN_RECEIVED, pool_index(&tcp->syn_received, record)));
+	if (record->text != NONE)
+		text_take_over(tcp, record->text, NULL);
 	record->kind = 0;
 	pool_give(&tcp->syn_received, record);
 }
@@ -193,13 +231,16 @@ void syn_received_timeout(struct tcp *tcp, struct syn_received *record)
 struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, struct tcb *unfolded)
 {
 	struct tcb *tcb = tcb_create(tcp);
-	uint32_t generation;
+	uint32_t generation, text = record->text;
 
 	if (tcb == NULL)
 		return NULL;
 	generation = tcb->generation;
+	record->text = NONE;
 	syn_received_remove(tcp, record);
 	*tcb = *unfolded;
+	if (text != NONE)
+		text_take_over(tcp, text, tcb);
 	memset(&tcb->timer, 0, sizeof(tcb->timer));
 	tcb->kind = KIND_TCB;
 	tcb->generation = generation;

@@ -14,6 +14,8 @@ bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *liste
 void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, struct tcb *tcb);
 /* What a segment changed in an unfolded one that stays in SYN-RECEIVED. */
 void syn_received_refold(struct syn_received *record, const struct tcb *tcb);
+/* Text and FIN that came with the SYN, kept until the third ACK; `unfolded` is what was folded. */
+void syn_received_keep_text(struct tcp *tcp, const struct tcb *unfolded, const struct segment *seg);
 void syn_received_remove(struct tcp *tcp, struct syn_received *record);
 void syn_received_timeout(struct tcp *tcp, struct syn_received *record);
 /* Its listener, NULL when that is gone. */

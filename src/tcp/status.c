@@ -95,6 +95,9 @@ static void status_fill(const struct tcp *tcp, const struct tcb *tcb, struct ele
 	s->sub = sub_states(tcb);
 	s->error = tcb->error;
 	s->soft_error = tcb->soft_error;
+	s->tos = tcb->tos;
+	s->tos_received = tcb->tos_received;
+	s->user_timeout = tcb->user_timeout;
 	s->rule = tcb->rule;
 	s->last_rule = tcb->last_rule;
 	s->since = tcb->since;

@@ -63,7 +63,7 @@ static bool segment_acceptable(const struct tcb *tcb, const struct segment *seg)
 }
 
 /* What lies left of RCV.NXT and right of the window was acceptable only for the rest: cut off. */
-static void segment_trim(struct tcb *tcb, struct segment *seg)
+void segment_trim(struct tcb *tcb, struct segment *seg)
 {
 	uint32_t window = rcv_wnd(tcb);
 	struct seq text = segment_text_seq(seg);
@@ -340,6 +340,7 @@ static bool fifth_syn_received(struct work *w)
 	tcb->snd.una = seq_add(tcb->snd.iss, 1);
 	connection_established(w->tcp, tcb);
 	tcb_set_state(w->tcp, tcb, TCP_ESTABLISHED, RULE_ACK_ESTABLISHED);
+	text_early_due(w);
 	if (tcb->fin_queued) {          /* the program closed during a simultaneous open */
 		tcb_set_state(w->tcp, tcb, TCP_FIN_WAIT_1, RULE_CLOSE_FIN_WAIT_1);
 	}

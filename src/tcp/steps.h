@@ -28,6 +28,12 @@ bool sixth_check_urg(struct work *w);
 bool seventh_process_text(struct work *w);
 bool eighth_check_fin(struct work *w);
 
+/* Text and FIN on a SYN, which wait for ESTABLISHED (§3.10.7.2 Third, §3.10.7.3 Fourth); and when that is reached. */
+void text_keep_early(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+void text_early_due(struct work *w);
+/* steps.c: what lies outside the window is cut off. */
+void segment_trim(struct tcb *tcb, struct segment *seg);
+
 /* ack.c: Fifth in the synchronized states.  False: drop the segment. */
 bool ack_process(struct work *w);
 /* The SYN is acknowledged: what begins with ESTABLISHED. */

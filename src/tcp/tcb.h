@@ -175,6 +175,7 @@ struct tcb {
 	bool error_told : 1;            /* to the program, once */
 
 	uint8_t ttl, tos;
+	uint8_t tos_received;           /* of the last segment */
 	uint8_t keepalive_probes;
 	uint8_t syn_retries;
 	uint16_t mss_cap;               /* TCP_MAXSEG; 0: none */
@@ -214,7 +215,10 @@ struct syn_received {
 	uint32_t iss, irs;
 	uint32_t ts_recent;
 	uint32_t listener, listener_generation;
-	uint32_t link;
+	union {
+		uint32_t link;          /* of the pool, while it is free */
+		uint32_t text;          /* index of the TCB that holds text and FIN of the SYN; NONE */
+	};
 	uint16_t mss, window;           /* the peer's */
 	bool timestamps : 1, sack : 1, window_scale : 1, acked : 1;
 	uint8_t tos;

@@ -145,6 +145,40 @@ static bool ack_due(const struct eleven_config *config, const struct tcb *tcb, u
 	return config->ack_segments > 0 && unacked >= config->ack_segments * tcb->rcv.mss_seen;
 }
 
+void text_keep_early(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+{
+	uint32_t bytes = min_u32(seg->text_bytes, rcv_wnd(tcb));
+	struct seq text = segment_text_seq(seg);
+
+	if (bytes > 0) {
+		struct ranges *ranges = reassembly_start(tcp, tcb);
+
+		if (ranges == NULL)
+			return;
+		if (!ring_room_for(tcp, tcb, bytes) || !ranges_add(ranges, text, seq_add(text, bytes))) {
+			reassembly_release(tcp, tcb);
+			return;
+		}
+		ring_write_at(&tcb->receive_ring, &tcp->buffers, 0, seg->text, bytes);
+	}
+	if (seg->fin && bytes == seg->text_bytes) {
+		tcb->fin_seen = true;
+		tcb->rcv.fin = segment_fin_seq(seg);
+	}
+}
+
+void text_early_due(struct work *w)
+{
+	struct tcb *tcb = w->tcb;
+
+	if (tcb->reassembly == NONE)
+		return;
+	text_deliver(w->tcp, tcb, 0);
+	tcb->last_received = w->tcp->now;
+	tcb_signal(w->tcp, tcb, ELEVEN_SIGNAL_RECEIVE);
+	segment_trim(tcb, &w->seg);     /* that may bring it once more */
+}
+
 /* §3.8.6.3: when the ACK of what has just been delivered goes. */
 static void ack_policy(struct work *w)
 {
@@ -191,7 +225,7 @@ static void text_in_order(struct work *w)
 	ack_policy(w);
 }
 
-/* Text for a connection whose program is gone for good (§3.6.1, MUST-17). */
+/* Text for a connection whose program is gone for good (§3.6.1, SHLD-3). */
 static bool text_after_close(struct work *w)
 {
 	struct tcb *tcb = w->tcb;

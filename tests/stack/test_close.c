@@ -186,7 +186,7 @@ static void test_abort(void **state)
 	wire_end(&w);
 }
 
-static void test_MUST_17_close_with_unread_text_resets(void **state)
+static void test_SHLD_3_close_with_unread_text_resets(void **state)
 {
 	eleven_handle client, server;
 	struct wire w;
@@ -288,7 +288,7 @@ int main(void)
 		cmocka_unit_test(test_time_wait_lasts_2_msl),
 		cmocka_unit_test(test_close_with_losses),
 		cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_MUST_17_close_with_unread_text_resets),
+		cmocka_unit_test(test_SHLD_3_close_with_unread_text_resets),
 		cmocka_unit_test(test_text_after_close_resets),
 		cmocka_unit_test(test_linger_reset),
 		cmocka_unit_test(test_orphans_end),

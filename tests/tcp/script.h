@@ -42,6 +42,7 @@ struct script {
 	bool sack;                      /* in() permits SACK on its SYNs */
 	bool checksum_wrong;            /* of what in() sends */
 	struct segment last;            /* the segment that out() matched */
+	struct tcp_out last_out;        /* and as it was handed out */
 	uint8_t last_text[65536];
 };
 
@@ -114,6 +115,29 @@ static inline void in_text(struct script *s, const char *line, const void *text)
 	tcp_segment_arrives(s->tcp, &arrival, s->now);
 }
 
+/* With these bytes (a multiple of 4) as its options. */
+static inline void in_with(struct script *s, const char *line, const uint8_t *options, unsigned n)
+{
+	uint8_t bytes[2000], text[1500] = { 0 };
+	struct segment_scan scan;
+	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes };
+	uint16_t sum;
+
+	assert_true(segment_scan(&scan, line, strlen(line), s->their_iss, s->our_iss));
+	scan.segment.source_port = s->their_port;
+	scan.segment.destination_port = s->our_port;
+	scan.segment.window = scan.has_window ? scan.segment.window : 65535;
+	assert_int_equal(segment_emit_header(bytes, &scan.segment), 20);
+	bytes[12] = (uint8_t)((5 + n / 4) << 4);
+	memcpy(bytes + 20, options, n);
+	memcpy(bytes + 20 + n, text, scan.segment.text_bytes);
+	arrival.length = 20 + n + scan.segment.text_bytes;
+	sum = segment_checksum(&s->them, &s->us, bytes, arrival.length);
+	bytes[16] = (uint8_t)(sum >> 8);
+	bytes[17] = (uint8_t)sum;
+	tcp_segment_arrives(s->tcp, &arrival, s->now);
+}
+
 /* With numbers put in, as by printf. */
 static inline void __attribute__((format(printf, 2, 3))) in_f(struct script *s, const char *format, ...)
 {
@@ -143,6 +167,7 @@ static inline bool out_any(struct script *s)
 
 		if (!tcp_output(s->tcp, &out, s->now))
 			continue;
+		s->last_out = out;
 		assert_int_equal(segment_parse(&s->last, out.header, out.header_bytes), TCP_OK);
 		for (unsigned i = 0; i < out.slices; i++) {
 			memcpy(s->last_text + at, out.slice[i].bytes, out.slice[i].length);

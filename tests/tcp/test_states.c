@@ -219,7 +219,7 @@ static void test_closed_answers_with_RST(void **state)
 	quiet(s);
 }
 
-static void test_MUST_17_close_with_unread_text_resets(void **state)
+static void test_SHLD_3_close_with_unread_text_resets(void **state)
 {
 	struct script *s = *state;
 
@@ -231,7 +231,7 @@ static void test_MUST_17_close_with_unread_text_resets(void **state)
 	assert_int_equal(taken(s, RULE_CLOSE_UNREAD_TEXT), 1);
 }
 
-static void test_MUST_17_close_with_text_that_only_the_caller_has_resets(void **state)
+static void test_SHLD_3_close_with_text_that_only_the_caller_has_resets(void **state)
 {
 	struct script *s = *state;
 	char text[10];
@@ -245,7 +245,7 @@ static void test_MUST_17_close_with_text_that_only_the_caller_has_resets(void **
 	assert_int_equal(taken(s, RULE_CLOSE_UNREAD_TEXT), 1);
 }
 
-static void test_MUST_17_text_after_close_resets(void **state)
+static void test_SHLD_3_text_after_close_resets(void **state)
 {
 	struct script *s = *state;
 
@@ -312,9 +312,9 @@ int main(void)
 		TEST(test_text_then_FIN_of_SEND_and_CLOSE),
 		TEST(test_connection_refused),
 		TEST(test_closed_answers_with_RST),
-		TEST(test_MUST_17_close_with_unread_text_resets),
-		TEST(test_MUST_17_close_with_text_that_only_the_caller_has_resets),
-		TEST(test_MUST_17_text_after_close_resets),
+		TEST(test_SHLD_3_close_with_unread_text_resets),
+		TEST(test_SHLD_3_close_with_text_that_only_the_caller_has_resets),
+		TEST(test_SHLD_3_text_after_close_resets),
 		TEST(test_bind_over_TIME_WAIT_address_in_use),
 		TEST(test_everything_is_given_back),
 	};

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For the tests of requirements: a test is named by the label of RFC 9293 that it shows (test_MUST_12_...), or the
+ * comment right above it has the ids of tests/requirements.tsv.  scripts/conformance.py reads both.
+ */
+#ifndef TEST_TCP_RFC_H
+#define TEST_TCP_RFC_H
+
+#include "rows.h"
+
+#include "../panic.h"
+
+static inline int setup_profile(void **state, enum eleven_profile profile)
+{
+	struct script *s = malloc(sizeof(*s));
+
+	script_config(s, profile);
+	script_begin(s);
+	*state = s;
+	return 0;
+}
+
+static inline int setup(void **state)
+{
+	return setup_profile(state, ELEVEN_MODERN);
+}
+
+static inline int setup_strict(void **state)
+{
+	return setup_profile(state, ELEVEN_STRICT);
+}
+
+static inline int teardown(void **state)
+{
+	script_end(*state);
+	free(*state);
+	return 0;
+}
+
+/* Begins again after the test changed s->config. */
+static inline void restart(struct script *s)
+{
+	struct eleven_config config = s->config;
+
+	script_end(s);
+	memset(s, 0, sizeof(*s));
+	s->config = config;
+	script_begin(s);
+}
+
+/* A passive open with these options on the peer's SYN, accepted. */
+static inline void to_established_with(struct script *s, const char *options)
+{
+	to_listen(s);
+	in_f(s, "S 0:0(0) win 65535 <%s>", options);
+	out(s, "S. 0:0(0) ack 1 <...>");
+	in(s, ". 1:1(0) ack 1 win 65535");
+	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
+	quiet(s);
+}
+
+/* Until the connection's next timeout. */
+static inline uint64_t pass_timeout(struct script *s)
+{
+	uint64_t ns = status_of(s).timer_deadline - s->now;
+
+	pass(s, ns);
+	return ns;
+}
+
+/* Everything the program can receive now. */
+static inline int64_t take(struct script *s)
+{
+	static char text[1 << 20];
+
+	return tcp_receive(s->tcp, s->h, text, sizeof(text), s->now);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_STRICT(name) cmocka_unit_test_setup_teardown(name, setup_strict, teardown)
+
+#endif
