@@ -15,6 +15,7 @@ of eleven trace every checksum is right at all times, since it completes what it
 """
 import array
 import fcntl
+import os
 import socket
 import struct
 import subprocess
