@@ -15,15 +15,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <linux/sockios.h>
-#include <linux/unix_diag.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "sock/sock.h"
@@ -33,6 +32,8 @@
 /*
  * A program's end polls writable while its packets take at most a quarter of this, and the byte that is kept
  * pins the packet it lies in: at most 37 KiB when written, 16 pages and a header when sendfile(2) spliced it.
+ * Kernels before 6.5 join what is spliced to the packet before it, without a bound: there the byte is let go
+ * when it pins too much (pair_relieve), and a reset before the program writes again looks like an end.
  * SO_SNDBUF is doubled by the kernel; any user may have 208 KiB of it.
  */
 #define PROGRAM_SEND_BUFFER (4 * (16 * 4096 + 4096))
@@ -310,6 +311,15 @@ static uint32_t accepted_memory(void)
 	return (uint32_t)memory;
 }
 
+static bool kernel_is_before(int major, int minor)
+{
+	struct utsname name;
+	int is_major = 0, is_minor = 0;
+
+	return uname(&name) < 0 || sscanf(name.release, "%d.%d", &is_major, &is_minor) != 2 || is_major < major ||
+	       (is_major == major && is_minor < minor);
+}
+
 int pair_start(struct sock_service *service)
 {
 	service->diag = -1;
@@ -323,6 +333,7 @@ int pair_start(struct sock_service *service)
 	service->spare = fcntl(service->listener, F_DUPFD_CLOEXEC, 0);
 	service->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	service->accepted_memory = accepted_memory();
+	service->splice_joins = kernel_is_before(6, 5);
 	return service->accepted_memory > 0 ? 0 : -ENOBUFS;
 }
 
@@ -429,34 +440,18 @@ uint32_t pair_handed_over(const struct sock *listener)
  */
 uint32_t pair_unread(const struct sock *sock)
 {
-	struct {
-		struct nlmsghdr header;
-		struct unix_diag_req ask;
-	} request = {
-		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			    .nlmsg_flags = NLM_F_REQUEST },
-		.ask = { .sdiag_family = AF_UNIX, .udiag_states = ~0u, .udiag_ino = (uint32_t)sock->inode,
-			 .udiag_show = UDIAG_SHOW_RQLEN, .udiag_cookie = { ~0u, ~0u } },
-	};
-	_Alignas(struct nlmsghdr) uint8_t answer[512];
-	const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
-	uint32_t memory = (uint32_t)queue_bytes(sock->fd);
-	ssize_t length;
+	uint32_t memory = (uint32_t)queue_bytes(sock->fd), unread, written;
 
-	if (memory == 0 || sock->service->diag < 0 ||
-	    send(sock->service->diag, &request, sizeof(request), MSG_DONTWAIT) < 0)
-		return memory;
-	length = recv(sock->service->diag, answer, sizeof(answer), MSG_DONTWAIT);
-	if (length < (ssize_t)NLMSG_LENGTH(sizeof(struct unix_diag_msg)) || header->nlmsg_type != SOCK_DIAG_BY_FAMILY)
-		return memory;
-	for (size_t at = NLMSG_LENGTH(sizeof(struct unix_diag_msg)); at + sizeof(struct nlattr) <= (size_t)length;) {
-		const struct nlattr *attribute = (const struct nlattr *)(answer + at);
+	return memory == 0 || !diag_queues(sock, &unread, &written) ? memory : unread;
+}
 
-		if (attribute->nla_len < sizeof(*attribute))
-			break;
-		if (attribute->nla_type == UNIX_DIAG_RQLEN && at + sizeof(*attribute) + 4 <= (size_t)length)
-			return ((const struct unix_diag_rqlen *)(attribute + 1))->udiag_rqueue;
-		at += NLA_ALIGN(attribute->nla_len);
-	}
-	return memory;
+void pair_relieve(struct sock *sock)
+{
+	uint32_t unread, written;
+	uint8_t kept;
+
+	if (!sock->kept || (diag_queues(sock, &unread, &written) && written <= PROGRAM_SEND_BUFFER / 4))
+		return;
+	if (recv(sock->fd, &kept, 1, MSG_DONTWAIT) == 1)
+		sock->kept = false;
 }

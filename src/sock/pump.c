@@ -13,6 +13,8 @@
 #include "base/check.h"
 #include "sock/sock.h"
 
+#define SPLICED_BYTES 32768     /* less cannot pin too much */
+
 /* ---------------------------------------------------------------- program to stack */
 
 /* The last byte before the mark is urgent: it waits right after what is read up to there. */
@@ -47,10 +49,15 @@ static bool text_move(struct sock *sock)
 		eleven_send_commit(sock_stack(sock), sock->handle, taken > 0 ? (size_t)taken : 0, send_flags(sock),
 				   sock_now(sock));
 		if (taken <= 0)
-			return true;
+			break;
 		sock->since = sock_now(sock);
+		sock->spliced_bytes += (uint32_t)taken;
 		if ((uint32_t)taken == waiting)
-			return true;            /* for what comes after there is another event */
+			break;                  /* for what comes after there is another event */
+	}
+	if (sock->spliced_bytes >= SPLICED_BYTES && sock->service->splice_joins) {
+		sock->spliced_bytes = 0;
+		pair_relieve(sock);
 	}
 	return true;
 }

@@ -70,6 +70,7 @@ struct sock {
 	enum sock_phase phase;
 	int error;                      /* errno for SO_ERROR, taken once */
 	uint32_t filled_bytes;          /* CONNECTING: in the program's send queue */
+	uint32_t spliced_bytes;         /* taken since the kept byte was last looked at */
 	uint32_t pair_bytes;            /* bound of the host's send buffer; 0: the kernel's default */
 	bool connect_reported : 1;      /* the program has heard how its connect went */
 	bool stashed : 1;               /* CONNECTING: the program's end lies in the host's queue */
@@ -127,6 +128,7 @@ struct sock_service {
 	socklen_t listener_length;
 	int spare;                      /* a descriptor to refuse with when there are no more */
 	int diag;                       /* NETLINK_SOCK_DIAG; -1: not to be had */
+	bool splice_joins;              /* packets of sendfile(2) have no bound */
 	uint32_t accepted_memory;       /* that a connection takes in a listener's queue */
 	uint32_t send_buffer_max, receive_buffer_max;   /* net.core.wmem_max, rmem_max */
 	uint8_t scratch[65536];         /* what is thrown away */
@@ -192,7 +194,14 @@ int pair_hand_over(struct sock *listener, int program, const struct sock_accepte
 /* How many of those are still there. */
 uint32_t pair_handed_over(const struct sock *listener);
 uint32_t pair_unread(const struct sock *sock);
+/* Lets the kept byte go when it keeps the program's end from polling writable. */
+void pair_relieve(struct sock *sock);
 void pair_limit(struct sock *sock);
+
+/* ---- diag.c */
+
+/* Bytes that the program has not read, and kernel memory of what it wrote. False: not to be had. */
+bool diag_queues(const struct sock *sock, uint32_t *unread, uint32_t *written);
 
 /* ---- pump.c: bytes, ends and errors of a connection */
 

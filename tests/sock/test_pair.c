@@ -319,6 +319,38 @@ static void test_writable_although_one_byte_is_kept(void **state)
 	close(sock.fd);
 }
 
+static void test_relief_makes_it_writable_again(void **state)
+{
+	static uint8_t text[1 << 20];
+	struct eleven_slice room[2] = { { text, sizeof(text) }, { NULL, 0 } };
+	struct sock sock;
+	int program = made(&sock, 30), half = 40000;
+	uint32_t unread, written;
+
+	(void)state;
+	if (!diag_queues(&sock, &unread, &written))
+		skip();
+	assert_true(send(program, text, 20000, MSG_DONTWAIT) > 0);
+	while (pair_waiting(&sock) > 0)
+		assert_true(pair_take(&sock, room, pair_waiting(&sock)) > 0);
+	pair_relieve(&sock);
+	assert_true(sock.kept);                 /* it pins little */
+	setsockopt(program, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
+	assert_false(polled(program) & POLLOUT);
+	sock.service->diag ^= -1;               /* nobody to ask: let go in any case */
+	pair_relieve(&sock);
+	sock.service->diag ^= -1;
+	assert_false(sock.kept);
+	assert_true(polled(program) & POLLOUT);
+	assert_int_equal(send(program, "again", 5, 0), 5);
+	assert_int_equal(pair_waiting(&sock), 5);
+	assert_int_equal(pair_take(&sock, room, 5), 5);
+	assert_true(sock.kept);
+	assert_memory_equal(text, "again", 5);
+	close(program);
+	close(sock.fd);
+}
+
 static void test_unread_text_is_counted_in_bytes(void **state)
 {
 	static const uint8_t text[5000];
@@ -412,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_program_closing_with_unread_text_shows),
 		cmocka_unit_test(test_the_name_tells_shutdown_from_close),
 		cmocka_unit_test(test_writable_although_one_byte_is_kept),
+		cmocka_unit_test(test_relief_makes_it_writable_again),
 		cmocka_unit_test(test_unread_text_is_counted_in_bytes),
 		cmocka_unit_test(test_handed_over_is_seen_when_taken),
 		cmocka_unit_test(test_handed_over_are_counted),
