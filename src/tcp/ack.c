@@ -214,6 +214,7 @@ bool ack_process(struct work *w)
 		ack_advance(w);
 	else if (ack_is_duplicate(w))
 		ack_duplicate(w);
+	tcb->probe_refused = !advanced && seq_eq(w->seg.ack, tcb->snd.una);
 	if (seq_ge(w->seg.ack, tcb->snd.una))
 		window_update(w, advanced);
 	return true;

@@ -188,14 +188,14 @@ static void acked_by_this(struct tcb *tcb, bool pure)
 /*
  * SEG.SEQ of a segment without text.  Not SND.NXT, which goes back when a timeout sends all again: the peer may be
  * past it, and two ends that each find the other's ACKs old would never hear of each other again.  Nor a number
- * beyond the peer's window, which it would not accept either; but the one behind a probe, which it may have taken:
- * if it has not, the next probe brings the ACK along.
+ * beyond the peer's window, which it would not accept either; but the one behind a probe, unless that is known
+ * to have been refused: if its byte was taken and the ACK of that lost, only this one is acceptable.
  */
 static struct seq empty_seq(const struct tcb *tcb)
 {
 	struct seq edge = seq_add(tcb->snd.una, tcb->snd.wnd);
 
-	if (seq_le(tcb->snd.max, seq_add(edge, 1)))
+	if (seq_le(tcb->snd.max, seq_add(edge, !tcb->probe_refused)))
 		return tcb->snd.max;
 	return seq_max(edge, tcb->snd.nxt);
 }
@@ -245,6 +245,8 @@ static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chu
 		tcp->bytes_out += chunk->text_bytes;
 	}
 	tcb->last_sent = tcp->now;
+	if (chunk->probe)
+		tcb->probe_refused = false;
 	if (seq_eq(chunk->seq, tcb->snd.nxt) && !chunk->probe)
 		tcb->snd.nxt = end;
 	if (seq_gt(end, tcb->snd.max)) {

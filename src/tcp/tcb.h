@@ -157,6 +157,7 @@ struct tcb {
 	bool sack : 1;                  /* negotiated */
 	bool window_scale : 1;          /* negotiated */
 	bool persisting : 1;            /* SLOT_RETRANSMISSION is the persist timer */
+	bool probe_refused : 1;         /* the last probe's byte was not taken, as an ACK since then says */
 	bool timing : 1;                /* a segment is being timed for the RTT */
 	bool interactive : 1;           /* text goes both ways: no quick ACKs */
 	bool send_starved : 1;          /* a SEND was short: signal when there is room */
