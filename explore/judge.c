@@ -14,7 +14,7 @@ static const char *tcb_judge(const struct tcp *tcp, const struct tcb *tcb)
 	if (tcb->state < ELEVEN_ESTABLISHED)
 		return NULL;
 	if (seq_le(tcb->snd.una, tcb->snd.end) &&
-	    ring_used(&tcb->send_ring) != seq_distance(tcb->snd.end, tcb->snd.una))
+	    ring_used(&tcb->send_ring) != seq_distance(tcb->snd.end, tcb->snd.una) - syn_unacked(tcb))
 		return "O6: the send ring holds what is not acknowledged";
 	if (ranges && (ranges->count == 0 || !seq_gt(ranges->at[0].left, tcb->rcv.nxt)))
 		return "O14: ranges lie behind a gap";
