@@ -124,10 +124,13 @@ def tun_problem(prefix):
 
 
 def namespace_prefix():
-    """The unshare command that works here, the fullest first, and what is missing when none does."""
+    """The unshare command that works here, the fullest first; None: none does.
+
+    A namespace of processes is of use only with a /proc of its own: with another's, pids mean other processes.
+    """
     user = [] if os.geteuid() == 0 else ["-r"]
     forms = [["unshare", *user, "-n", "-m", "-p", "-f", "--kill-child", "--mount-proc"],
-             ["unshare", *user, "-n", "-p", "-f", "--kill-child"],
+             ["unshare", *user, "-n", "-m", "-p", "-f", "--kill-child", "--propagation", "unchanged", "--mount-proc"],
              ["unshare", *user, "-n"]]
     for form in forms:
         try:
