@@ -16,6 +16,7 @@
 #include "stack/stack.h"
 
 #define ALIGNMENT 64u
+#define BIG_SEGMENT_MAX (65535u - 20 - 60)      /* of text, with the longest headers, in one IP packet */
 
 struct layout {
 	size_t trace, ip, tcp, loopback, headers, end;
@@ -73,10 +74,11 @@ int eleven_create(struct eleven **stack, void *memory, size_t bytes, const struc
 int eleven_interface_add(struct eleven *stack, const struct eleven_interface *interface)
 {
 	int number = ip_interface_add(stack->ip, interface);
+	uint32_t most = interface->segment_bytes_max < BIG_SEGMENT_MAX ? interface->segment_bytes_max : BIG_SEGMENT_MAX;
 
 	if (number < 0)
 		return number;
-	tcp_interface_set(stack->tcp, (uint8_t)number, interface->mtu, interface->segment_bytes_max);
+	tcp_interface_set(stack->tcp, (uint8_t)number, interface->mtu, most);
 	stack->interfaces++;
 	return number;
 }

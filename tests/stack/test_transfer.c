@@ -50,6 +50,20 @@ static void test_clean_wire(void **state)
 	}
 }
 
+/* However much a link says it can cut: a packet is an IP packet. */
+static void test_segments_as_big_as_packets_get(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	wire_defaults(&w, 2, 70);
+	w.offload = true;
+	w.segment_bytes_max = 1 << 20;
+	wire_start(&w);
+	transfer_and_clean(&w, 5000000, 5000000);
+	wire_end(&w);
+}
+
 static void test_random_wires(void **state)
 {
 	(void)state;
@@ -225,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clean_wire),
+		cmocka_unit_test(test_segments_as_big_as_packets_get),
 		cmocka_unit_test(test_random_wires),
 		cmocka_unit_test(test_small_buffers),
 		cmocka_unit_test(test_zero_window_and_opening),
