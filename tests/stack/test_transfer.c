@@ -64,6 +64,23 @@ static void test_segments_as_big_as_packets_get(void **state)
 	wire_end(&w);
 }
 
+/* RFC 791: every link takes 68 bytes. */
+static void test_smallest_mtu(void **state)
+{
+	(void)state;
+	for (unsigned which = 0; which < 4; which++) {
+		struct wire w;
+
+		wire_defaults(&w, 2, 80 + which);
+		link_choose(&w, which);
+		w.mtu = 68;
+		w.loss_permille = which * 10;
+		wire_start(&w);
+		transfer_and_clean(&w, 20000, 20000);
+		wire_end(&w);
+	}
+}
+
 static void test_random_wires(void **state)
 {
 	(void)state;
@@ -239,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clean_wire),
+		cmocka_unit_test(test_smallest_mtu),
 		cmocka_unit_test(test_segments_as_big_as_packets_get),
 		cmocka_unit_test(test_random_wires),
 		cmocka_unit_test(test_small_buffers),
