@@ -15,6 +15,7 @@
 #define MTU_DEFAULT 1500u
 #define MTU_LEAST 68u
 #define COMMAND_LINE_MAX 16384
+#define BUFFER_BYTES (64u << 20)        /* packetdrill locks all memory, so what is not used costs all the same */
 
 /* ---- --so_flags: words name=value, apart by commas or blanks */
 
@@ -167,6 +168,7 @@ void settings_read(struct settings *settings)
 	settings->config.syn_received_max = 1024;
 	settings->config.time_wait_max = 1024;
 	settings->config.reassembly_max = 256;
+	settings->config.buffer_bytes = BUFFER_BYTES;
 	settings->send_buffer_max = settings->receive_buffer_max = 212992;
 	if (settings->profile == ELEVEN_LINUX)
 		sysctl_linux(settings);

@@ -5,7 +5,7 @@
 
 #include "packetdrill/settings.h"
 
-/* Linux's, from /proc/sys/net, as they are now. */
+/* Linux's, as they are now: from /proc/sys/net, or from the folder that PD_SYSCTL_ROOT names. */
 void sysctl_linux(struct settings *settings);
 /* One of them, by its name below net.ipv4: "tcp_rmem", "4096 131072 6291456".  False: it means nothing here. */
 bool sysctl_linux_set(struct settings *settings, const char *name, const char *value);

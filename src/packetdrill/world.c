@@ -104,8 +104,8 @@ int world_begin(struct world *world)
 	world->stack_bytes = eleven_size(&settings->config);
 	if (world->stack_bytes == 0)
 		return -EINVAL;
-	memory = mmap(NULL, world->stack_bytes, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	memory = mmap(NULL, world->stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		      -1, 0);
 	if (memory == MAP_FAILED)
 		return -ENOMEM;
 	if (eleven_create(&world->stack, memory, world->stack_bytes, &settings->config, world->now_ns) < 0) {
