@@ -56,6 +56,7 @@ static void canonical_numbers(struct tcb *c)
 	c->snd.push = rebase(c->snd.push, iss);
 	c->snd.wl2 = rebase(c->snd.wl2, iss);
 	c->snd.up = seq_of(0);
+	c->snd.small = c->snd.burst_start = c->snd.burst_end = seq_of(0);       /* for the linux profile alone */
 	c->snd.wl1 = rebase(c->snd.wl1, irs);
 	c->rcv.nxt = rebase(c->rcv.nxt, irs);
 	c->rcv.edge = rebase(c->rcv.edge, irs);

@@ -13,7 +13,8 @@
 
 static struct rtt_bounds bounds_of(const struct tcp *tcp)
 {
-	return (struct rtt_bounds){ tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most };
+	return (struct rtt_bounds){ tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most,
+				    tcp->config.rto_margin_least };
 }
 
 /* RFC 6298 §3: the timed segment, never one sent again (Karn); else its echo. */

@@ -12,6 +12,7 @@
 #include "tcp/timer.h"
 #include "tcp/window.h"
 
+#define TIME_WAIT_ISS_STEP 65537u       /* Linux: behind all that the old connection may have in flight */
 #define HALF_OPEN_LEAST 16      /* records a listener may have, however small its backlog */
 
 /* §3.10.7.1, state CLOSED: there is no connection. */
@@ -47,6 +48,7 @@ static bool listen_has_room(struct tcp *tcp, struct tcb *listener)
 }
 
 /* Third, check for a SYN. */
+/* `before`: what was in TIME-WAIT with these endpoints, or NULL. */
 static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival, const struct segment *seg,
 		       const struct tcb *before)
 {
@@ -75,7 +77,8 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 	tcb.rcv.irs = seg->seq;
 	tcb.rcv.nxt = tcb.rcv.acked = seq_add(seg->seq, 1);
 	window_start(tcp, &tcb);
-	tcb.snd.iss = tcb.snd.una = before ? iss_after(tcp, before) : iss_choose(tcp, &tcb.tuple);
+	tcb.snd.iss = tcb.snd.una = !before ? iss_choose(tcp, &tcb.tuple) : tcp->config.time_wait_iss ?
+				    seq_add(before->snd.max, TIME_WAIT_ISS_STEP) : iss_after(tcp, before);
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = seq_add(tcb.snd.iss, 1);
 	tcb.snd.wnd = seg->window;
 	tcb_set_state(tcp, &tcb, TCP_SYN_RECEIVED, RULE_LISTEN_SYN);

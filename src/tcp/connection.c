@@ -23,7 +23,8 @@ struct tcb *tcb_create(struct tcp *tcp)
 void tcb_defaults(struct tcp *tcp, struct tcb *tcb)
 {
 	const struct eleven_config *config = &tcp->config;
-	struct rtt_bounds bounds = { config->rto_initial, config->rto_least, config->rto_most };
+	struct rtt_bounds bounds = { config->rto_initial, config->rto_least, config->rto_most,
+				     config->rto_margin_least };
 
 	tcb->reassembly = NONE;
 	tcb->listener = NONE;

@@ -83,7 +83,8 @@ int tcp_listen(struct tcp *tcp, eleven_handle handle, unsigned backlog, uint64_t
 /* A TCB whose last connection ended may be opened anew: what is left of that goes. */
 static void begin_again(struct tcp *tcp, struct tcb *tcb)
 {
-	struct rtt_bounds bounds = { tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most };
+	struct rtt_bounds bounds = { tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most,
+				     tcp->config.rto_margin_least };
 
 	ring_release(&tcb->send_ring, &tcp->buffers);
 	ring_release(&tcb->receive_ring, &tcp->buffers);

@@ -247,6 +247,8 @@ static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chu
 	tcb->last_sent = tcp->now;
 	if (chunk->probe)
 		tcb->probe_refused = false;
+	if (chunk->text_bytes > 0 && chunk->text_bytes % tcb->snd.mss != 0 && !chunk->again)
+		tcb->snd.small = seq_add(chunk->seq, chunk->text_bytes);
 	if (seq_eq(chunk->seq, tcb->snd.nxt) && !chunk->probe)
 		tcb->snd.nxt = end;
 	if (seq_gt(end, tcb->snd.max)) {

@@ -35,6 +35,19 @@ static uint64_t challenge_unpack(const struct tcp *tcp, uint16_t challenged)
 	return challenged == 0 || age >= tcp->now ? 0 : tcp->now - age;
 }
 
+/* Good for 71 minutes, of which a record lives a few. */
+static uint32_t clock_us(const struct tcp *tcp)
+{
+	return (uint32_t)(tcp->now / US(1));
+}
+
+static uint64_t time_of_us(const struct tcp *tcp, uint32_t us)
+{
+	uint64_t age = US((uint64_t)(uint32_t)(clock_us(tcp) - us)) + tcp->now % US(1);
+
+	return age > tcp->now ? 0 : tcp->now - age;
+}
+
 /* ---- SYN-RECEIVED */
 
 bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *listener)
@@ -63,7 +76,7 @@ bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *liste
 	record->text = NONE;
 	record->challenged = 0;
 	record->tos = tcb->tos;
-	record->since_ms = clock_ms(tcp);
+	record->since_us = clock_us(tcp);
 	if (!table_insert(&tcp->connections, tuple_hash(tcp, &record->tuple),
 			  reference(KIND_SYN_RECEIVED, pool_index(&tcp->syn_received, record)))) {
 		record->kind = 0;
@@ -141,8 +154,11 @@ void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, str
 	tcb->ts.recent = record->ts_recent;
 	tcb->ts.recent_at = tcp->now;
 	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
-	tcb->opened = tcb->since = time_of_ms(tcp, record->since_ms);
 	tcb->challenge_at = challenge_unpack(tcp, record->challenged);
+	tcb->opened = tcb->since = time_of_us(tcp, record->since_us);
+	tcb->timing = record->retries == 0;
+	tcb->rtt.timed_seq = tcb->snd.iss;
+	tcb->rtt.timed_at_ns = tcb->opened;
 	options_mss_update(tcp, tcb);
 	window_start(tcp, tcb);
 }
@@ -205,7 +221,7 @@ void syn_received_remove(struct tcp *tcp, struct syn_received *record)
 void syn_received_timeout(struct tcp *tcp, struct syn_received *record)
 {
 	const struct tcb *listener = syn_received_listener(tcp, record);
-	uint64_t deferred = listener && record->acked ? time_of_ms(tcp, record->since_ms) + listener->defer_accept : 0;
+	uint64_t deferred = listener && record->acked ? time_of_us(tcp, record->since_us) + listener->defer_accept : 0;
 	struct tcb tcb;
 
 	if (deferred > tcp->now) {      /* the third ACK was here; only text is waited for */

@@ -7,7 +7,9 @@
 static uint64_t rto_of(const struct rtt *rtt, const struct rtt_bounds *bounds)
 {
 	uint64_t margin = 4 * rtt->rttvar_ns;
-	uint64_t rto = rtt->srtt_ns + (margin > CLOCK_GRANULARITY_NS ? margin : CLOCK_GRANULARITY_NS);
+	uint64_t least = bounds->margin_least_ns > CLOCK_GRANULARITY_NS ? bounds->margin_least_ns :
+									   CLOCK_GRANULARITY_NS;
+	uint64_t rto = rtt->srtt_ns + (margin > least ? margin : least);
 
 	if (rto < bounds->least_ns)
 		rto = bounds->least_ns;

@@ -18,6 +18,7 @@ struct rtt {
 
 struct rtt_bounds {
 	uint64_t initial_ns, least_ns, most_ns;
+	uint64_t margin_least_ns;       /* RTO is at least this above SRTT */
 };
 
 void rtt_init(struct rtt *rtt, const struct rtt_bounds *bounds);

@@ -3,6 +3,7 @@
  * What may be sent now (§3.7.4, §3.8.6.2.1): windows, Nagle, the sender's side of SWS avoidance,
  * limited transmit (RFC 3042), and when to probe.  Decides; output.c emits.
  */
+#include "tcp/burst.h"
 #include "tcp/connection.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
@@ -34,18 +35,20 @@ static uint32_t big_segment(const struct tcp *tcp, const struct tcb *tcb, uint32
 }
 
 /* May a segment that is not full go (§3.8.6.2.1 rules 2 to 4)? */
-static bool short_segment_allowed(const struct tcb *tcb, uint32_t bytes, uint32_t waiting)
+static bool short_segment_allowed(const struct tcp *tcp, const struct tcb *tcb, uint32_t bytes, uint32_t waiting)
 {
 	bool all = bytes == waiting;
 	bool idle = seq_eq(tcb->snd.nxt, tcb->snd.una);
 
-	if (tcb->want.override)
-		return true;
+	bool small_out = seq_gt(tcb->snd.small, tcb->snd.una) && seq_le(tcb->snd.small, tcb->snd.nxt);
+
+	if (tcb->want.override || seq_lt(tcb->snd.nxt, tcb->snd.max))
+		return true;            /* it was held back long enough, or was sent before */
 	if (all && tcb->fin_queued)
 		return true;            /* nothing can come to fill it up */
 	if (all && (tcb->cork || tcb->more))
 		return false;
-	if (all && (idle || tcb->nodelay))
+	if (all && (idle || tcb->nodelay || (tcp->config.nagle_minshall && !small_out)))
 		return true;
 	return bytes >= tcb->snd.wnd_max / 2 && !(tcb->cork || tcb->more);
 }
@@ -121,7 +124,7 @@ static bool probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 
 bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 {
-	uint32_t waiting, bytes, mss;
+	uint32_t waiting, allowed, bytes, mss;
 
 	if (tcb->state != TCP_ESTABLISHED && tcb->state != TCP_CLOSE_WAIT && tcb->state != TCP_FIN_WAIT_1 &&
 	    tcb->state != TCP_CLOSING && tcb->state != TCP_LAST_ACK)
@@ -132,7 +135,7 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 		return true;
 	waiting = unsent(tcb);
 	restart_after_idle(tcp, tcb);
-	bytes = min_u32(waiting, usable(tcb));
+	bytes = allowed = min_u32(waiting, usable(tcb));
 	*chunk = (struct chunk){ .seq = tcb->snd.nxt };
 	if (waiting == 0) {
 		if (!tcb->fin_queued || !seq_eq(tcb->snd.nxt, tcb->snd.end))
@@ -144,7 +147,7 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	}
 	mss = options_mss_now(tcp, tcb);
 	bytes = big_segment(tcp, tcb, bytes);
-	if (bytes < mss && (bytes == 0 || !short_segment_allowed(tcb, bytes, waiting))) {
+	if (bytes < mss && (bytes == 0 || !short_segment_allowed(tcp, tcb, bytes, waiting))) {
 		hold_back(tcp, tcb);
 		return false;
 	}
@@ -152,6 +155,8 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 		bytes -= bytes % mss;
 	chunk->text_bytes = bytes;
 	chunk_finish(tcb, chunk);
+	if (tcp->config.push_bursts && !chunk->again)
+		chunk->push |= burst_ends(tcb, chunk->seq, bytes, allowed - bytes);
 	tcb->want.override = false;
 	return true;
 }

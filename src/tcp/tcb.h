@@ -88,7 +88,9 @@ struct tcb {
 		struct seq wl1, wl2;    /* SND.WL1, SND.WL2: segment of the last window update */
 		struct seq up;          /* SND.UP: behind the urgent byte */
 		struct seq iss;
+		struct seq small;       /* behind the last segment sent that was not full */
 		struct seq push;        /* behind the last byte that ends a SEND */
+		struct seq burst_start, burst_end;      /* what goes as one, with PSH at its end (burst.h) */
 		uint32_t wnd;           /* SND.WND, scaled */
 		uint32_t wnd_max;       /* the largest SND.WND seen: MAX.SND.WND */
 		uint16_t mss;           /* text in a full segment, options taken off */
@@ -225,7 +227,7 @@ struct syn_received {
 	uint8_t tos;
 	uint8_t generation;
 	uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */
-	uint32_t since_ms;
+	uint32_t since_us;              /* when the SYN came: its round trip is the first measurement */
 };
 _Static_assert(sizeof(struct syn_received) <= 96, "a SYN-RECEIVED record is at most 96 bytes");
 

@@ -232,7 +232,7 @@ static bool text_after_close(struct work *w)
 
 	if (tcb->held || tcb->queued || seq_le(segment_end(&w->seg), tcb->rcv.nxt))
 		return false;
-	output_reset(w->tcp, tcb);
+	output_reset_at(w->tcp, tcb, w->seg.ack);       /* as CLOSED answers: nobody is here any more */
 	tcb_closed(w->tcp, tcb, RULE_TEXT_AFTER_CLOSE, 0);
 	return true;
 }

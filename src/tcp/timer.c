@@ -109,7 +109,8 @@ void timer_sent(struct tcp *tcp, struct tcb *tcb)
 			tcb->unacked_since = tcp->now;
 		if (tcb->persisting)
 			rtt_backoff_end(&tcb->rtt, &(struct rtt_bounds){ tcp->config.rto_initial,
-						tcp->config.rto_least, tcp->config.rto_most });
+						tcp->config.rto_least, tcp->config.rto_most,
+						tcp->config.rto_margin_least });
 		tcb->persisting = false;
 		timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));
 	}
@@ -230,7 +231,8 @@ static void path_suspect(struct tcp *tcp, struct tcb *tcb)
 
 static void timeout_retransmission(struct tcp *tcp, struct tcb *tcb)
 {
-	struct rtt_bounds bounds = { tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most };
+	struct rtt_bounds bounds = { tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most,
+				     tcp->config.rto_margin_least };
 	uint32_t generation = tcb->generation;
 
 	trace_timeout(tcp, tcb, synchronized(tcb) ? tcb->persisting ? ELEVEN_TIMER_PERSIST : ELEVEN_TIMER_RETRANSMISSION

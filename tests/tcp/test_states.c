@@ -253,7 +253,7 @@ static void test_SHLD_3_text_after_close_resets(void **state)
 	assert_int_equal(tcp_close(s->tcp, s->h, s->now), 0);
 	out(s, "F. 1:1(0) ack 1");
 	in(s, "P. 1:6(5) ack 2 win 65535");
-	out(s, "R. 2:2(0) ack 1");
+	out(s, "R 2:2(0)");
 	state_is(s, ELEVEN_CLOSED);
 }
 
