@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+pkt.py [--profile=P] [--flags=TEXT] [--library=FILE] SCRIPT...: scripts in packetdrill's notation against the plug-in.
+
+Each runs in a process of its own, under each profile that its head names:
+
+    // profiles: linux modern strict          (linux, if nothing is said)
+    // flags: quickack=off                    more for --so_flags
+
+Exit status 1 if one fails.  Prints TAP.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import machine
+import notation
+
+HERE = pathlib.Path(__file__).resolve().parent
+LIBRARY = pathlib.Path(os.environ.get("BUILD", HERE.parent.parent / "build")) / "libeleven-packetdrill.so"
+LIMIT_S = 60
+
+
+def head(text, word, otherwise):
+    match = re.search(rf"^(?://|#)\s*{word}:\s*(.*)$", text, re.M)
+    return match.group(1).split() if match else otherwise
+
+
+def script_run(path, profile, flags, library):
+    """None, or what is wrong."""
+    text = path.read_text()
+    sysctls = tempfile.mkdtemp(prefix="pkt-")
+    os.environ["PD_SYSCTL_ROOT"] = sysctls
+    flags = ",".join([f"profile={profile}", *head(text, "flags", []), *([flags] if flags else [])])
+    try:
+        run = machine.Machine(text, str(library), flags, sysctls)
+        run.run()
+        run.end()
+    except (machine.Failure, notation.ScriptError) as fault:
+        return str(fault)
+    finally:
+        shutil.rmtree(sysctls, ignore_errors=True)
+    return None
+
+
+def script_fork(path, profile, flags, library):
+    """The same in a process of its own, so that a crash is one script's."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        import faulthandler
+        faulthandler.dump_traceback_later(LIMIT_S, exit=True)
+        try:
+            fault = script_run(path, profile, flags, library)
+        except BaseException as error:
+            import traceback
+            fault = "".join(traceback.format_exception(error))
+        os.write(write, (fault or "").encode()[:60000] + (b"" if fault else b"\0"))
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        said = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    if said == b"\0" and status == 0:
+        return None
+    return said.strip(b"\0").decode(errors="replace") or f"the process ended with status {status}"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--profile")
+    parser.add_argument("--flags", default="")
+    parser.add_argument("--library", default=LIBRARY, type=pathlib.Path)
+    parser.add_argument("--root", default=HERE, type=pathlib.Path)
+    parser.add_argument("scripts", nargs="*", type=pathlib.Path)
+    given = parser.parse_args()
+    scripts = given.scripts or sorted(given.root.rglob("*.pkt"))
+    count = failed = 0
+    for path in scripts:
+        text = path.read_text()
+        for profile in [given.profile] if given.profile else head(text, "profiles", ["linux"]):
+            fault = script_fork(path, profile, given.flags, given.library.resolve())
+            count += 1
+            name = path.relative_to(given.root) if path.is_relative_to(given.root) else path
+            what = re.search(r"^(?://|#)\s*(?!profiles:|flags:)(.+)$", text, re.M)
+            for line in (fault or "").splitlines():
+                print(f"# {line}")
+            print(f"{'not ' if fault else ''}ok {count} - {name} ({profile}){': ' + what.group(1) if what else ''}",
+                  flush=True)
+            failed += fault is not None
+    print(f"1..{count}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
