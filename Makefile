@@ -8,7 +8,7 @@ export BUILD JOBS
 
 # The folders that have a part in the build.  Meson does not notice a new one by itself, so the list is kept.
 parts := $(sort $(wildcard src/*/meson.build tests/*/meson.build tools/meson.build sim/meson.build \
-	explore/meson.build 	examples/meson.build bench/meson.build include/* man/*))
+	explore/meson.build fuzz/meson.build examples/meson.build bench/meson.build include/* man/*))
 
 all: configured
 	@ninja -C $(BUILD) -j $(JOBS)
@@ -53,6 +53,11 @@ explore: all
 	@if command -v dot >/dev/null; then dot -Tsvg $(BUILD)/states.dot -o docs/states.svg; \
 	 else echo "docs/states.svg is left as it is: dot of the package graphviz is not here"; fi
 
+# Each target for FUZZ_SECONDS (60), or those of TARGETS="packet …".
+fuzz:
+	@scripts/setup.sh build fuzz
+	@scripts/fuzz.sh $(TARGETS)
+
 conformance:
 	@scripts/conformance.py $(CONFORMANCE)
 
@@ -74,6 +79,6 @@ install: configured
 	@test -n "$(DESTDIR)" -o "$$(id -u)" -ne 0 || ldconfig
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage $(BUILD)-fuzz
 
-.PHONY: all configured demo test check test-tools bench sim explore conformance coverage nightly install clean
+.PHONY: all configured demo test check test-tools bench sim explore fuzz conformance coverage nightly install clean

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# setup.sh GROUP...: see that the Debian packages of the groups (build, test, bench, demo, coverage, nightly) are there.
+# setup.sh GROUP...: see that the Debian packages of the groups (build, test, bench, demo, coverage, nightly, fuzz)
+# are there.
 # As root the missing ones are installed; otherwise the command that does it is printed, and the status is 1.
 set -eu
 
@@ -11,6 +12,7 @@ bench="liblwip-dev valgrind iproute2"
 demo="curl iproute2 net-tools procps util-linux"
 coverage="gcovr"
 nightly="clang valgrind"
+fuzz="clang libclang-rt-14-dev"
 
 wanted=
 for group in "$@"; do
@@ -21,8 +23,9 @@ for group in "$@"; do
 	demo) wanted="$wanted $demo" ;;
 	coverage) wanted="$wanted $coverage" ;;
 	nightly) wanted="$wanted $nightly" ;;
+	fuzz) wanted="$wanted $fuzz" ;;
 	*)
-		echo "setup.sh: no such group: $group (build, test, bench, demo, coverage, nightly)" >&2
+		echo "setup.sh: no such group: $group (build, test, bench, demo, coverage, nightly, fuzz)" >&2
 		exit 2
 		;;
 	esac
