@@ -57,6 +57,21 @@ static bool memory_for_sending(const struct tcp *tcp, unsigned order)
 	       buffers_block_bytes(&tcp->buffers, order) + tcp->config.buffer_bytes / 4;
 }
 
+/*
+ * For a ring that is to hold `bytes`: what that takes; but one that was emptied and is filled again gets as much as
+ * it had last, if that was needed, or half of it, rather than come to it by steps that copy each time.
+ */
+static unsigned send_ring_order(const struct tcp *tcp, const struct tcb *tcb, uint32_t bytes)
+{
+	unsigned order = buffers_order(&tcp->buffers, bytes), last = tcb->send_ring.order;
+
+	if (ring_capacity(&tcb->send_ring) > 0 || last <= order)
+		return order;
+	if (last > order + 2)
+		last--;
+	return memory_for_sending(tcp, last) ? last : order;
+}
+
 /* Makes the ring hold up to `bytes` more; returns how many it can. */
 static uint32_t send_room(struct tcp *tcp, struct tcb *tcb, size_t bytes)
 {
@@ -65,11 +80,8 @@ static uint32_t send_room(struct tcp *tcp, struct tcb *tcb, size_t bytes)
 	uint32_t want = bytes < room ? (uint32_t)bytes : room;
 
 	if (want > ring_free(&tcb->send_ring)) {
-		unsigned order = buffers_order(&tcp->buffers, used + want), last = tcb->send_ring.order;
+		unsigned order = send_ring_order(tcp, tcb, used + want);
 
-		/* Emptied and filled again: nearly as much as last time at once, not by steps that copy each time. */
-		if (ring_capacity(&tcb->send_ring) == 0 && last > order + 1 && memory_for_sending(tcp, last - 1))
-			order = last - 1;
 		if (!memory_for_sending(tcp, order) || !ring_resize(&tcb->send_ring, &tcp->buffers, order, used)) {
 			want = min_u32(want, ring_free(&tcb->send_ring));
 			if (want == 0 && tcb->deadline[SLOT_CORK] == TIME_NEVER)
