@@ -84,7 +84,7 @@ static void stack_receive(struct host *host, struct host_stack *s, uint64_t now)
 	eleven_input(s->stack, packets, n, now);
 	link_release(s->link);
 	if (n == HOST_PACKETS_MAX)
-		s->kicked = true;       /* there may be more */
+		s->kicked = s->readable = true; /* there may be more */
 }
 
 static void stack_signal(struct host *host, struct host_stack *s)
@@ -112,10 +112,23 @@ static void stack_send(struct host *host, struct host_stack *s, uint64_t now)
 	s->kicked = true;               /* the receiver has to make room first */
 }
 
+/*
+ * A descriptor tells when it has packets, and is not asked in vain.  But before a timeout runs it is: the ACK that
+ * disarms it may lie there.
+ */
+static bool stack_may_receive(struct host_stack *s, uint64_t now)
+{
+	bool readable = s->readable || s->link_fd < 0;
+
+	s->readable = false;
+	return readable || link_deadline(s->link) <= now || eleven_deadline(s->stack) <= now;
+}
+
 static void stack_turn(struct host *host, struct host_stack *s, uint64_t now)
 {
 	s->kicked = false;
-	stack_receive(host, s, now);
+	if (stack_may_receive(s, now))
+		stack_receive(host, s, now);
 	eleven_timers(s->stack, now);
 	stack_signal(host, s);
 	stack_send(host, s, now);
@@ -227,12 +240,16 @@ static void link_readable(void *context, int fd, uint32_t events)
 		loop_remove(s->host->loop, fd);
 		s->link_fd = -1;
 	}
+	s->readable = true;
 	host_kick(s);
 }
 
 static void link_woken(void *context)
 {
-	host_kick(context);
+	struct host_stack *s = context;
+
+	s->readable = true;
+	host_kick(s);
 }
 
 static int stack_create(struct host *host, struct host_stack *s, const char *name)

@@ -44,6 +44,7 @@ struct host_stack {
 	size_t memory_bytes;
 	int link_fd;                        /* watched for packets; -1: none */
 	bool kicked;                        /* has work in the coming turn */
+	bool readable;                      /* its link said that it has packets */
 };
 
 /* NULL with errno set. The loop stays the caller's. */
