@@ -131,6 +131,10 @@ static void syn_sent_established(struct work *w)
 	seg->seq = seq_add(seg->seq, 1);
 	seg->syn = false;
 	w->had_text = seg->text_bytes > 0;
+	if (!tcp->config.syn_text) {
+		seg->text_bytes = 0;
+		seg->fin = false;
+	}
 	if (seg->text_bytes > rcv_wnd(tcb)) {
 		seg->text_bytes = rcv_wnd(tcb);
 		seg->fin = false;
@@ -176,6 +180,8 @@ static void syn_sent_segment_arrives(struct work *w)
 			return;
 		}
 		rule(tcp, tcb, SYN_SENT_ACK_BAD);
+		if (tcp->config.syn_again_after && tcb->retries == 0)
+			timer_arm(tcp, tcb, SLOT_RETRANSMISSION, tcp->now + tcp->config.syn_again_after);
 		output_reset_at(tcp, tcb, seg->ack);
 		return;
 	}

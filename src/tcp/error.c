@@ -51,6 +51,7 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 {
 	uint32_t ref;
 	struct tcb *tcb;
+	bool next_allowed;
 
 	if (now > tcp->now)
 		tcp->now = now;
@@ -60,7 +61,9 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 	if (ref == 0 || reference_kind(ref) != KIND_TCB)
 		return;
 	tcb = tcb_at(tcp, reference_index(ref));
-	if (!seq_le(tcb->snd.una, error->seq) || !seq_lt(error->seq, tcb->snd.max)) {
+	next_allowed = tcp->config.icmp_next_sequence && tcb->state == TCP_SYN_SENT;
+	if (!seq_le(tcb->snd.una, error->seq) ||
+	    !(seq_lt(error->seq, tcb->snd.max) || (next_allowed && seq_eq(error->seq, tcb->snd.max)))) {
 		rule(tcp, tcb, ICMP_SEQ_IGNORED);
 		return;
 	}
