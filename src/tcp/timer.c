@@ -178,7 +178,9 @@ static unsigned syn_linear_timeouts(const struct tcp *tcp, const struct tcb *tcb
 
 static void timeout_syn(struct tcp *tcp, struct tcb *tcb)
 {
-	bool waited = tcp->now - tcb->opened >= tcp->config.syn_timeout;
+	/* MUST-23 is about what the stack does by itself: a count that the program chose holds (TCP_SYNCNT). */
+	bool waited = tcp->now - tcb->opened >= tcp->config.syn_timeout ||
+		      tcb->syn_retries != tcp->config.syn_retries_max;
 
 	if (user_timeout_over(tcp, tcb)) {
 		give_up(tcp, tcb, RULE_GIVEN_UP_USER_TIMEOUT);
