@@ -275,7 +275,7 @@ enum eleven_option {                    /* value and unit */
 	ELEVEN_OPTION_KEEPALIVE_IDLE,   /* ns (TCP_KEEPIDLE) */
 	ELEVEN_OPTION_KEEPALIVE_INTERVAL, /* ns (TCP_KEEPINTVL) */
 	ELEVEN_OPTION_KEEPALIVE_PROBES, /* count (TCP_KEEPCNT) */
-	ELEVEN_OPTION_USER_TIMEOUT,     /* ns; 0: default (TCP_USER_TIMEOUT) */
+	ELEVEN_OPTION_USER_TIMEOUT,     /* ns, in place of R2; 0: default; UINT64_MAX: never (TCP_USER_TIMEOUT) */
 	ELEVEN_OPTION_LINGER_RESET,     /* bool: close resets (SO_LINGER with 0 s) */
 	ELEVEN_OPTION_SEND_BUFFER,      /* bytes (SO_SNDBUF, as stored) */
 	ELEVEN_OPTION_RECEIVE_BUFFER,   /* bytes (SO_RCVBUF, as stored) */
@@ -287,6 +287,7 @@ enum eleven_option {                    /* value and unit */
 	ELEVEN_OPTION_TOS,              /* 0…255 (IP_TOS); the two ECN bits are ours */
 	ELEVEN_OPTION_USER,             /* any: comes back in signals and status */
 	ELEVEN_OPTION_UNREAD,           /* bytes the caller has received and its program has not: a close resets */
+	ELEVEN_OPTION_SOFT_ERRORS,      /* bool, default 1: ELEVEN_SIGNAL_SOFT_ERROR is given */
 	ELEVEN_OPTIONS
 };
 

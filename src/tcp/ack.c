@@ -10,6 +10,7 @@
 #include "tcp/window.h"
 
 #define LIMITED_TRANSMIT_MAX 2          /* RFC 3042 §2 */
+#define RTO_AFTER_SYN_LOSS_NS SEC(3)    /* RFC 6298 §5.7: the path is slower than was thought */
 
 static struct rtt_bounds bounds_of(const struct tcp *tcp)
 {
@@ -39,6 +40,8 @@ void connection_established(struct tcp *tcp, struct tcb *tcb)
 
 	if (tcb->timing && tcb->retries == 0)
 		rtt_sample(&tcb->rtt, tcp->now - tcb->rtt.timed_at_ns, &bounds);
+	else if (tcb->retries > 0 && tcb->rtt.rto_ns < RTO_AFTER_SYN_LOSS_NS)
+		tcb->rtt.rto_ns = RTO_AFTER_SYN_LOSS_NS;
 	tcb->timing = false;
 	options_mss_update(tcp, tcb);
 	/* A lost SYN starts the window over at one segment (RFC 5681 §3.1). */

@@ -210,7 +210,9 @@ void ready_unpark(struct tcp *tcp)
 
 void tcb_signal(struct tcp *tcp, struct tcb *tcb, uint32_t signals)
 {
-	if (!tcb->held || tcb->kind != KIND_TCB)
+	if (tcb->soft_errors_off)
+		signals &= ~ELEVEN_SIGNAL_SOFT_ERROR;
+	if (!tcb->held || tcb->kind != KIND_TCB || signals == 0)
 		return;
 	tcb->signals |= signals;
 	if (tcb->signalled)

@@ -7,7 +7,13 @@
 #include "tcp/timer.h"
 
 #define TIME_LEAST_NS MS(1)             /* of keep-alive times: below it a timer would do nothing but fire */
+#define USER_TIMEOUT_MOST_NS (1ull << 62)       /* a century: for ever (MUST-21) */
 #define BUFFER_LEAST 2304u              /* socket(7): the least SO_RCVBUF there is */
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static uint32_t buffer_bytes(uint64_t value)
 {
@@ -38,6 +44,9 @@ static int flag_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option option,
 	case ELEVEN_OPTION_LINGER_RESET:
 		tcb->linger_reset = on;
 		break;
+	case ELEVEN_OPTION_SOFT_ERRORS:
+		tcb->soft_errors_off = !on;
+		break;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -58,7 +67,7 @@ static int time_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option option,
 		tcb->keepalive_interval = value;
 		return value ? 0 : -EINVAL;
 	case ELEVEN_OPTION_USER_TIMEOUT:
-		tcb->user_timeout = value ? value : tcp->config.user_timeout;
+		tcb->user_timeout = value ? min_u64(value, USER_TIMEOUT_MOST_NS) : tcp->config.user_timeout;
 		return 0;
 	case ELEVEN_OPTION_FIN_WAIT_2:
 		tcb->fin_wait_2 = value;
@@ -133,13 +142,14 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 	case ELEVEN_OPTION_QUICK_ACK:
 	case ELEVEN_OPTION_KEEPALIVE:
 	case ELEVEN_OPTION_LINGER_RESET:
+	case ELEVEN_OPTION_SOFT_ERRORS:
 		return flag_set(tcp, tcb, option, value != 0);
 	case ELEVEN_OPTION_KEEPALIVE_IDLE:
 	case ELEVEN_OPTION_KEEPALIVE_INTERVAL:
 	case ELEVEN_OPTION_USER_TIMEOUT:
 	case ELEVEN_OPTION_FIN_WAIT_2:
 	case ELEVEN_OPTION_DEFER_ACCEPT:
-		if (value > 1ull << 50 || (value < TIME_LEAST_NS && (option == ELEVEN_OPTION_KEEPALIVE_IDLE ||
+		if ((value > 1ull << 50 && option != ELEVEN_OPTION_USER_TIMEOUT) || (value < TIME_LEAST_NS && (option == ELEVEN_OPTION_KEEPALIVE_IDLE ||
 							   option == ELEVEN_OPTION_KEEPALIVE_INTERVAL)))
 			return -EINVAL;
 		return time_set(tcp, tcb, option, value);
@@ -190,6 +200,7 @@ int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_opti
 		[ELEVEN_OPTION_TOS] = tcb->tos,
 		[ELEVEN_OPTION_USER] = tcb->user,
 		[ELEVEN_OPTION_UNREAD] = tcb->unread_elsewhere,
+		[ELEVEN_OPTION_SOFT_ERRORS] = !tcb->soft_errors_off,
 	};
 
 	*value = values[option];

@@ -160,6 +160,19 @@ static void timestamp_note(struct work *w)
 	}
 }
 
+/*
+ * FINs, probes and self-connects that cross come from RCV.NXT-1: what they carry is old, their ACK is not, and both
+ * ends would wait for it for ever (§A.2).  Linux takes those with a byte or FIN alone.
+ */
+static bool one_below(const struct work *w)
+{
+	const struct segment *seg = &w->seg;
+	uint32_t length = segment_length(seg);
+
+	return seg->has_ack && !seg->syn && !seg->rst && seq_eq(seg->seq, seq_sub(w->tcb->rcv.nxt, 1)) &&
+	       (length == 1 || (length == 0 && w->tcp->config.profile != ELEVEN_LINUX));
+}
+
 /* First, check the sequence number. */
 static bool first_check_sequence(struct work *w)
 {
@@ -194,6 +207,13 @@ static bool first_check_sequence(struct work *w)
 	if (seg->rst) {
 		rule(w->tcp, tcb, SEQ_UNACCEPTABLE_RST);
 		return false;
+	}
+	if (one_below(w)) {
+		answer_dropped(w);
+		seg->seq = tcb->rcv.nxt;
+		seg->text_bytes = 0;
+		seg->fin = false;
+		return true;
 	}
 	rule(w->tcp, tcb, SEQ_UNACCEPTABLE);
 	tcb->last_heard = w->tcp->now;  /* a keep-alive or a probe: the peer lives */

@@ -175,6 +175,7 @@ struct tcb {
 	bool linger_reset : 1;
 	bool send_buffer_given : 1;
 	bool receive_buffer_given : 1;
+	bool soft_errors_off : 1;       /* the program does not want to hear of them (SHLD-20) */
 	bool error_told : 1;            /* to the program, once */
 
 	uint8_t ttl, tos;

@@ -198,14 +198,14 @@ static void timeout_syn(struct tcp *tcp, struct tcb *tcb)
 
 static void timeout_text(struct tcp *tcp, struct tcb *tcb)
 {
-	unsigned most = tcb->held || tcb->queued ? (unsigned)tcp->config.retries_max :
-						   (unsigned)tcp->config.retries_orphan_max;
+	bool orphan = !tcb->held && !tcb->queued;
+	unsigned most = (unsigned)(orphan ? tcp->config.retries_orphan_max : tcp->config.retries_max);
 
 	if (user_timeout_over(tcp, tcb)) {
 		give_up(tcp, tcb, RULE_GIVEN_UP_USER_TIMEOUT);
 		return;
 	}
-	if (tcb->retries >= most) {
+	if (tcb->retries >= most && (orphan || !tcb->user_timeout)) {
 		give_up(tcp, tcb, most == tcp->config.retries_max ? RULE_GIVEN_UP_RETRIES : RULE_GIVEN_UP_ORPHAN);
 		return;
 	}
