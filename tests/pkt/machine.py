@@ -244,6 +244,8 @@ class Machine:
             if got is None:
                 raise Failure(f"nothing more is sent, expected {packet.text}")
             segment = wire.parse(got[0])
+            if not wire.checksums_right(got[0]):
+                raise Failure(f"a packet with a wrong checksum: {got[0].hex()}")
             at = got[1] - self.start_us
             if isinstance(segment, tuple):
                 continue

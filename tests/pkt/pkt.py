@@ -90,7 +90,7 @@ def main():
             fault = script_fork(path, profile, given.flags, given.library.resolve())
             count += 1
             name = path.relative_to(given.root) if path.is_relative_to(given.root) else path
-            what = re.search(r"^(?://|#)\s*(?!profiles:|flags:)(.+)$", text, re.M)
+            what = re.search(r"^(?://|#) (?!profiles:|flags:)(.+)$", text, re.M)
             for line in (fault or "").splitlines():
                 print(f"# {line}")
             print(f"{'not ' if fault else ''}ok {count} - {name} ({profile}){': ' + what.group(1) if what else ''}",

@@ -58,6 +58,14 @@ def parse(packet):
                    tcp[offset:], packet[1], packet[8])
 
 
+def checksums_right(packet):
+    """Of the IPv4 header, and of TCP."""
+    ihl = (packet[0] & 15) * 4
+    payload = packet[ihl:]
+    pseudo = packet[12:20] + struct.pack(">HH", packet[9], len(payload))
+    return checksum(packet[:ihl]) == 0 and (packet[9] != 6 or checksum(pseudo + payload) == 0)
+
+
 def options_emit(options, ts=None, sack=lambda n: n):
     """Bytes of a script's options; `ts` maps (val, ecr), `sack` an edge, from the script's to real ones."""
     out = b""
