@@ -105,6 +105,10 @@ void output_reset_answer(struct tcp *tcp, const struct arrival *arrival, const s
 	if (reply == NULL)
 		return;
 	reply->segment.rst = true;
+	if (tcp->config.reset_timestamps && seg->options.has_timestamps) {
+		reply->segment.options.has_timestamps = true;   /* RFC 7323 §5.2: echoed, and none of our own */
+		reply->segment.options.tsecr = seg->options.tsval;
+	}
 	if (seg->has_ack) {
 		reply->segment.seq = seg->ack;
 	} else {
