@@ -67,10 +67,11 @@ static unsigned sack_blocks(const struct tcp *tcp, const struct tcb *tcb)
 {
 	const struct ranges *ranges = reassembly_of(tcp, tcb);
 	unsigned n = tcb->timestamps ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
+	bool duplicate = !seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right);
 
-	if (!tcb->sack || ranges == NULL)
+	if (!tcb->sack || (ranges == NULL && !duplicate))
 		return 0;
-	n = min_u32(n, ranges->count);
+	n = min_u32(n, (ranges ? ranges->count : 0u) + duplicate);
 	while (n > 0 && SACK_OPTION_BYTES(n) > tcb->snd.mss / 2)
 		n--;
 	return n;
@@ -97,11 +98,16 @@ void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp
 	}
 	if (n == 0)
 		return;
-	n = ranges_recent(ranges, recent, n);
-	out->sack_count = (uint8_t)n;
-	for (unsigned i = 0; i < n; i++) {
-		out->sack[i].left = recent[i].left;
-		out->sack[i].right = recent[i].right;
+	if (!seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right)) {
+		out->sack[0].left = tcb->rcv.dup_left;
+		out->sack[0].right = tcb->rcv.dup_right;
+		out->sack_count = 1;
+		n--;
+	}
+	n = ranges ? ranges_recent(ranges, recent, n) : 0;
+	for (unsigned i = 0; i < n; i++, out->sack_count++) {
+		out->sack[out->sack_count].left = recent[i].left;
+		out->sack[out->sack_count].right = recent[i].right;
 	}
 }
 

@@ -184,6 +184,7 @@ static void acked_by_this(struct tcb *tcb, bool pure)
 {
 	tcb->want.ack_now = false;
 	tcb->rcv.acked = tcb->rcv.nxt;
+	tcb->rcv.dup_left = tcb->rcv.dup_right; /* reported once */
 	timer_disarm(tcb, SLOT_DELAYED_ACK);
 	if (pure && tcb->quick_acks > 0)
 		tcb->quick_acks--;

@@ -181,6 +181,8 @@ static bool first_check_sequence(struct work *w)
 	bool crossed = syn_unacked(tcb) && seg->syn && seg->has_ack && !seg->rst &&
 		       seq_eq(seg->seq, tcb->rcv.irs);  /* simultaneous open: the SYN is known, its ACK is news */
 
+	if (seg->text_bytes > 0 && !seg->rst && seq_gt(segment_text_seq(seg), tcb->rcv.irs))
+		text_duplicate(w->tcp, tcb, segment_text_seq(seg), seq_add(segment_text_seq(seg), seg->text_bytes));
 	if (segment_acceptable(tcb, seg) || crossed || rst_before_fin(w)) {
 		tcb->last_heard = w->tcp->now;
 		tcb->keepalives = 0;

@@ -31,6 +31,8 @@ bool eighth_check_fin(struct work *w);
 /* Text and FIN on a SYN, which wait for ESTABLISHED (§3.10.7.2 Third, §3.10.7.3 Fourth); and when that is reached. */
 void text_keep_early(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
 void text_early_due(struct work *w);
+/* Of [left, right) what was here before is reported with the next ACK (RFC 2883). */
+void text_duplicate(const struct tcp *tcp, struct tcb *tcb, struct seq left, struct seq right);
 /* steps.c: what lies outside the window is cut off. */
 void segment_trim(struct tcb *tcb, struct segment *seg);
 

@@ -105,6 +105,7 @@ struct tcb {
 		struct seq up;          /* RCV.UP */
 		struct seq irs;
 		struct seq fin;         /* where the peer's FIN is, once seen (fin_seen) */
+		struct seq dup_left, dup_right; /* text that came twice, not reported yet (RFC 2883); equal: none */
 		struct seq grow;        /* when RCV.NXT passes this, the window may grow */
 		uint32_t limit;         /* of the window offered now; grows up to the receive buffer */
 		uint16_t mss;           /* our MSS option */

@@ -86,6 +86,28 @@ static struct ranges *reassembly_start(struct tcp *tcp, struct tcb *tcb)
 	return &r->ranges;
 }
 
+void text_duplicate(const struct tcp *tcp, struct tcb *tcb, struct seq left, struct seq right)
+{
+	const struct ranges *ranges = reassembly_of(tcp, tcb);
+
+	if (!tcb->sack || !tcp->config.dsack)
+		return;
+	if (seq_lt(left, tcb->rcv.nxt)) {
+		tcb->rcv.dup_left = left;
+		tcb->rcv.dup_right = seq_min(right, tcb->rcv.nxt);
+		return;
+	}
+	for (unsigned i = 0; ranges && i < ranges->count; i++) {
+		struct seq from = seq_max(left, ranges->at[i].left), to = seq_min(right, ranges->at[i].right);
+
+		if (seq_lt(from, to)) {
+			tcb->rcv.dup_left = from;
+			tcb->rcv.dup_right = to;
+			return;
+		}
+	}
+}
+
 /* Text behind a gap. */
 static void text_out_of_order(struct work *w, struct seq text)
 {
