@@ -76,7 +76,8 @@ static void test_seeds_that_found_faults(void **state)
 			   "loss_ppm=1956", "loopback=46", "timestamps=0", "buffers=14", "slow=44" } },
 		/* O3: both had filled the other's window, and ACKs from the right edge were unacceptable */
 		{ 25159, { "conversations=2", "bytes_max=153152", "chaos_ms=9", "loss_ppm=956", "reorder_ppm=358",
-			   "corrupt_ppm=6474", "mtu=33517", "path_mtu=580", "profile=2", "mixed_options=1", "lag_us=1" } },
+			   "corrupt_ppm=6474", "mtu=33517", "path_mtu=580", "profile=2", "mixed_options=1",
+			   "lag_us=1" } },
 		/* O13: the ACKs of one that probes a window of 0 were refused with the probe */
 		{ 45023, { "bytes_max=7425", "buffers=10", "slow=49" } },
 		/* O3, O10: text to send held all the memory, so none could arrive, so none was acknowledged */
