@@ -304,6 +304,26 @@ static void test_RTT_only_from_ACKs_that_advance(void **state)
 	assert_int_equal(status_of(s).srtt, srtt);
 }
 
+/* 7323-§4.2-R1: ten ACKs of one round trip make one sample, so its history is as long as RFC 6298 means it. */
+static void test_one_sample_in_a_round_trip(void **state)
+{
+	struct script *s = *state;
+	uint64_t srtt;
+
+	to_established(s);
+	give(s, 10 * 1448);
+	drain(s);
+	pass(s, MS(100));
+	in(s, ". 1:1(0) ack 1449 win 65535");
+	srtt = status_of(s).srtt;
+	assert_int_equal(srtt, MS(100));
+	for (unsigned i = 2; i <= 10; i++) {
+		pass(s, MS(5));
+		in_f(s, ". 1:1(0) ack %u win 65535", 1 + 1448 * i);
+	}
+	assert_int_equal(status_of(s).srtt, srtt);
+}
+
 /* 7323-§4.3-R1 */
 static void test_delayed_ACK_echoes_the_earliest(void **state)
 {
@@ -481,6 +501,7 @@ int main(void)
 		TEST_TS(test_crossing_SYNs),
 		TEST_TS(test_clock_of_timestamps),
 		TEST_TS(test_RTT_only_from_ACKs_that_advance),
+		TEST_TS(test_one_sample_in_a_round_trip),
 		TEST_TS(test_delayed_ACK_echoes_the_earliest),
 		TEST_TS(test_echo_with_gaps),
 		TEST_TS(test_saved_timestamp_never_goes_back),
