@@ -212,6 +212,8 @@ static void syn_sent_segment_arrives(struct work *w)
 
 static void wants_into_ready(struct tcp *tcp, struct tcb *tcb)
 {
+	if (tcp->config.cork_rto && unsent(tcb) > 0)
+		tcb->more = false;      /* whatever arrives lets go of what MSG_MORE holds */
 	if (tcb->want.ack_now || tcb->want.syn || tcb->want.retransmit || tcb->want.probe || unsent(tcb) > 0 ||
 	    (tcb->fin_queued && seq_le(tcb->snd.nxt, tcb->snd.end)))
 		tcb_ready(tcp, tcb);

@@ -27,7 +27,7 @@ static int flag_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option option,
 	switch (option) {
 	case ELEVEN_OPTION_NODELAY:
 		tcb->nodelay = on;
-		tcb->want.override |= on;       /* what waited goes now */
+		tcb->want.override |= on && unsent(tcb) > 0;    /* what waited goes now */
 		break;
 	case ELEVEN_OPTION_CORK:
 		tcb->cork = on;

@@ -60,7 +60,7 @@ static void hold_back(struct tcp *tcp, struct tcb *tcb)
 
 	if (!window_full && (tcb->cork || tcb->more)) {
 		if (tcb->deadline[SLOT_CORK] == TIME_NEVER)
-			timer_arm(tcp, tcb, SLOT_CORK, tcp->now + CORK_NS);
+			timer_arm(tcp, tcb, SLOT_CORK, tcp->now + (tcp->config.cork_rto ? tcb->rtt.rto_ns : CORK_NS));
 	} else if (flight(tcb) == 0) {
 		timer_persist(tcp, tcb);
 	}
@@ -156,7 +156,7 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	chunk->text_bytes = bytes;
 	chunk_finish(tcb, chunk);
 	if (tcp->config.push_bursts && !chunk->again)
-		chunk->push |= burst_ends(tcb, chunk->seq, bytes, allowed - bytes);
+		chunk->push |= burst_ends(tcb, chunk->seq, bytes, allowed - bytes) || (tcb->want.override && tcb->more);
 	tcb->want.override = false;
 	return true;
 }

@@ -44,11 +44,15 @@ static bool check_timestamps(struct work *w)
 }
 
 /* §3.4, table 6 (the four cases of SEG.LEN and RCV.WND). */
-static bool segment_acceptable(const struct tcb *tcb, const struct segment *seg)
+static bool segment_acceptable(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)
 {
 	uint32_t window = rcv_wnd(tcb);
 	uint32_t length = segment_length(seg);
 
+	/* Linux: text that goes beyond the window comes again as it should, unless there is nothing else to read. */
+	if (tcp->config.text_beyond_dropped && ring_used(&tcb->receive_ring) > 0 && seg->text_bytes > 0 &&
+	    seq_gt(seq_add(segment_text_seq(seg), seg->text_bytes), seq_add(tcb->rcv.nxt, window)))
+		return false;
 	if (length == 0 && window == 0)
 		return seq_eq(seg->seq, tcb->rcv.nxt);
 	/*
@@ -183,7 +187,7 @@ static bool first_check_sequence(struct work *w)
 
 	if (seg->text_bytes > 0 && !seg->rst && seq_gt(segment_text_seq(seg), tcb->rcv.irs))
 		text_duplicate(w->tcp, tcb, segment_text_seq(seg), seq_add(segment_text_seq(seg), seg->text_bytes));
-	if (segment_acceptable(tcb, seg) || crossed || rst_before_fin(w)) {
+	if (segment_acceptable(w->tcp, tcb, seg) || crossed || rst_before_fin(w)) {
 		tcb->last_heard = w->tcp->now;
 		tcb->keepalives = 0;
 		timestamp_note(w);

@@ -21,7 +21,7 @@ LOCAL, REMOTE = "192.168.0.1", "192.0.2.1"
 TOLERANCE_US = 4000
 SPIN_US = 20
 REAL_LIMIT_S = 20
-KNOWN_OPTIONS = {"local_ip", "remote_ip", "mtu", "tolerance_usecs", "tolerance_percent", "tcp_ts_tick_usecs",
+KNOWN_OPTIONS = {"local_ip", "remote_ip", "mtu", "mss", "tolerance_usecs", "tolerance_percent", "tcp_ts_tick_usecs",
                  "tcp_ts_ecr_scaled", "ip_version", "bind_port", "connect_port", "gateway_ip", "netmask_ip", "speed",
                  "non_fatal", "send_omit_free", "verbose", "dry_run", "init_scripts"}
 
