@@ -58,6 +58,10 @@ fuzz:
 	@scripts/setup.sh build fuzz
 	@scripts/fuzz.sh $(TARGETS)
 
+# Is the test of a requirement worth anything?  ID=MUST-12 for one.
+mutants: test-tools
+	@scripts/mutate.py $(ID)
+
 conformance:
 	@scripts/conformance.py $(CONFORMANCE)
 
@@ -81,4 +85,4 @@ install: configured
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage $(BUILD)-fuzz
 
-.PHONY: all configured demo test check test-tools bench sim explore fuzz conformance coverage nightly install clean
+.PHONY: all configured demo test check test-tools bench sim explore fuzz conformance mutants coverage nightly install clean
