@@ -74,7 +74,7 @@ static bool error_allowed(const struct world *world, const struct actor *actor, 
 	case ETIMEDOUT:
 		return (!open && (may_lose(world) || is_scarce(world))) || world->spec.clock_jumps;
 	case EHOSTUNREACH:
-		return world->spec.ethernet && may_lose(world);
+		return world->spec.ethernet && (may_lose(world) || world->spec.stalls);
 	case ENOBUFS:
 		return is_scarce(world);
 	case EADDRNOTAVAIL:
@@ -311,7 +311,7 @@ static void rtt_judge(struct world *world, struct actor *actor, struct eleven_st
 	uint64_t grain = US(w->clock_grain_us), least = 2 * US(w->delay_us);
 	uint64_t most = least + 2 * US(w->jitter_us) + MS(500) + 2 * grain;
 	bool clean = !may_lose(world) && !w->reorder_ppm && !w->duplicate_ppm && !w->attacks && !w->path_mtu &&
-		     !w->stalls;
+		     !w->stalls && !is_scarce(world);
 
 	if (s->srtt == 0 || actor->peer->host == actor->host || w->clock_jumps)
 		return;
