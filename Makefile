@@ -85,4 +85,5 @@ install: configured
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage $(BUILD)-fuzz
 
-.PHONY: all configured demo test check test-tools bench sim explore fuzz conformance mutants coverage nightly install clean
+.PHONY: all configured demo test check test-tools bench sim explore fuzz conformance mutants coverage nightly \
+	install clean

@@ -3,8 +3,8 @@
 """
 conformance.py [--missing] [--strict] [--no-run] [RFC ...]: which requirements of the RFCs a test shows.
 
-tests/requirements.tsv has the requirements.  One is met when a unit test that names its id passes.  A test names it by a
-label of RFC 9293 in its own name (test_MUST_12_...), or by any id (MUST-12, 5961-§3.2-R1) in its body or in the
+tests/requirements.tsv has the requirements.  One is met when a unit test that names its id passes.  A test names it by
+a label of RFC 9293 in its own name (test_MUST_12_...), or by any id (MUST-12, 5961-§3.2-R1) in its body or in the
 comment right above it.  The unit tests of the build directory (BUILD, default build) are built and run for this.  A
 title of a system test (MUST-12) or an id in one counts too; those tests run with `make test`, not here, and are
 counted apart.  A requirement is waived when DEVIATIONS.md has a row for it.

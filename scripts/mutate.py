@@ -3,9 +3,10 @@
 """
 mutate.py [ID ...]: do the tests of requirements fail when the code for them is taken out?
 
-tests/mutants.tsv has one mutant a row: the requirement's id, a source file, a text in it that occurs once, what stands
-there instead (\\n and \\t as in C), the test program and the test that must fail then.  The core and the test are compiled once; each mutant
-compiles its one file again and runs the one test.  Prints TAP; nothing in the source tree or the build is touched.
+tests/mutants.tsv has one mutant a row: the requirement's id, a source file, a text in it that occurs once, what
+stands there instead (\\n and \\t as in C), the test program and the test that must fail then.  The core and the test
+are compiled once; each mutant compiles its one file again and runs the one test.  Prints TAP; nothing in the source
+tree or the build is touched.
 """
 import csv
 import os
@@ -92,7 +93,8 @@ def main():
                     else f"the mutant cannot be compiled: {done.stderr[-300:]}"
                 reason = None if outcome == "not ok" else f"the test says {outcome}"
             bad += reason is not None
-            print(f"{'not ok' if reason else 'ok'} {number} - {title}" + (f"\n# {reason}" if reason else ""), flush=True)
+            print(f"{'not ok' if reason else 'ok'} {number} - {title}" + (f"\n# {reason}" if reason else ""),
+                  flush=True)
     return 1 if bad else 0
 
 

@@ -149,8 +149,10 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 	case ELEVEN_OPTION_USER_TIMEOUT:
 	case ELEVEN_OPTION_FIN_WAIT_2:
 	case ELEVEN_OPTION_DEFER_ACCEPT:
-		if ((value > 1ull << 50 && option != ELEVEN_OPTION_USER_TIMEOUT) || (value < TIME_LEAST_NS && (option == ELEVEN_OPTION_KEEPALIVE_IDLE ||
-							   option == ELEVEN_OPTION_KEEPALIVE_INTERVAL)))
+		if (value > 1ull << 50 && option != ELEVEN_OPTION_USER_TIMEOUT)
+			return -EINVAL;
+		if (value < TIME_LEAST_NS &&
+		    (option == ELEVEN_OPTION_KEEPALIVE_IDLE || option == ELEVEN_OPTION_KEEPALIVE_INTERVAL))
 			return -EINVAL;
 		return time_set(tcp, tcb, option, value);
 	case ELEVEN_OPTION_MSS:
