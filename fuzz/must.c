@@ -9,7 +9,7 @@ const char *must_note;
 
 void eleven_panic(const char *condition, const char *file, int line)
 {
-	fprintf(stderr, "%s:%d: %s does not hold%s%s\n", file, line, condition, must_note ? ", " : "",
+	dprintf(2, "%s:%d: %s does not hold%s%s\n", file, line, condition, must_note ? ", " : "",
 		must_note ? must_note : "");
 	abort();
 }

@@ -15,7 +15,8 @@ programs=
 for target; do
 	programs="$programs fuzzer-$target"
 done
-ninja -C "$build" -j "${JOBS:-2}" --quiet $programs || {
+ninja -C "$build" -j "${JOBS:-2}" --quiet $programs >"$build/ninja.log" || {
+	tail -30 "$build/ninja.log" >&2
 	echo "fuzz.sh: no fuzzers: they need clang with libFuzzer (Debian: clang and libclang-rt-14-dev)" >&2
 	exit 1
 }

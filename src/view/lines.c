@@ -98,6 +98,8 @@ static void wrapped_print(struct rows *rows, int indent, const char *text)
 
 		snprintf(word, sizeof(word), "%.*s", (int)n, text);
 		columns = (int)text_columns(word);
+		if (rows->options->ascii && strstr(word, "§"))
+			columns += (int)strlen("sec. ") - 1;    /* the one character that ASCII makes longer */
 		if (column > indent && column + 1 + columns > LADDER_COLUMNS) {
 			fprintf(rows->out, "\n%*s", indent, "");
 			column = indent;
