@@ -192,6 +192,7 @@ static bool first_check_sequence(struct work *w)
 		tcb->keepalives = 0;
 		timestamp_note(w);
 		if (crossed) {
+			tcb->want.ack_now |= w->tcp->config.crossed_answered != 0;
 			seg->seq = tcb->rcv.nxt;
 			seg->syn = false;
 		}
@@ -382,6 +383,8 @@ static bool fifth_check_ack(struct work *w)
 
 	if (!w->seg.has_ack) {
 		rule(tcp, tcb, ACK_MISSING);
+		if (tcb->state == TCP_TIME_WAIT && tcp->config.time_wait_answers)
+			tcb->want.ack_now = true;
 		return false;
 	}
 	if (syn_unacked(tcb) && !ack_is_new(tcb, w->seg.ack)) {

@@ -69,7 +69,7 @@ class Worker(threading.Thread):
 
 
 class Machine:
-    def __init__(self, text, library, flags="", sysctls=None):
+    def __init__(self, text, library, flags="", sysctls=None, under_test=Plugin):
         self.options, self.events = notation.script_read(text)
         unknown = set(self.options) - KNOWN_OPTIONS
         if unknown:
@@ -81,8 +81,9 @@ class Machine:
         self.tick_us = int(self.options.get("tcp_ts_tick_usecs", 0) or 0)
         if "mtu" in self.options:
             flags += f",mtu={self.options['mtu']}"
+        self.tolerance_us = max(self.tolerance_us, getattr(under_test, "TOLERANCE_US", 0))
         self.sysctls = sysctls
-        self.plugin = Plugin(library, flags)
+        self.plugin = under_test(library, flags)
         self.fds, self.faults, self.log = {}, [], []
         self.remote_port, self.remote_ports = 40000, set()
         self.tuple = None               # (local port, remote port) of the connection under test

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-pkt.py [--profile=P] [--flags=TEXT] [--library=FILE] SCRIPT...: scripts in packetdrill's notation against the plug-in.
+pkt.py [--profile=P] [--flags=TEXT] [--library=FILE] SCRIPT...: scripts in packetdrill's notation against the plug-in;
+with --kernel against Linux itself, in real time.
 
 Each runs in a process of its own, under each profile that its head names:
 
@@ -33,14 +34,18 @@ def head(text, word, otherwise):
     return match.group(1).split() if match else otherwise
 
 
-def script_run(path, profile, flags, library):
+def script_run(path, profile, flags, library, kernel=False):
     """None, or what is wrong."""
     text = path.read_text()
     sysctls = tempfile.mkdtemp(prefix="pkt-")
     os.environ["PD_SYSCTL_ROOT"] = sysctls
     flags = ",".join([f"profile={profile}", *head(text, "flags", []), *([flags] if flags else [])])
     try:
-        run = machine.Machine(text, str(library), flags, sysctls)
+        if kernel:
+            from kernel import Kernel
+            run = machine.Machine(text, "", flags, "/proc/sys/net", Kernel)
+        else:
+            run = machine.Machine(text, str(library), flags, sysctls)
         run.run()
         run.end()
     except (machine.Failure, notation.ScriptError) as fault:
@@ -50,7 +55,7 @@ def script_run(path, profile, flags, library):
     return None
 
 
-def script_fork(path, profile, flags, library):
+def script_fork(path, profile, flags, library, kernel=False):
     """The same in a process of its own, so that a crash is one script's."""
     read, write = os.pipe()
     child = os.fork()
@@ -59,7 +64,7 @@ def script_fork(path, profile, flags, library):
         import faulthandler
         faulthandler.dump_traceback_later(LIMIT_S, exit=True)
         try:
-            fault = script_run(path, profile, flags, library)
+            fault = script_run(path, profile, flags, library, kernel)
         except BaseException as error:
             import traceback
             fault = "".join(traceback.format_exception(error))
@@ -78,6 +83,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--profile")
     parser.add_argument("--flags", default="")
+    parser.add_argument("--kernel", action="store_true")
     parser.add_argument("--library", default=LIBRARY, type=pathlib.Path)
     parser.add_argument("--root", default=HERE, type=pathlib.Path)
     parser.add_argument("scripts", nargs="*", type=pathlib.Path)
@@ -87,7 +93,7 @@ def main():
     for path in scripts:
         text = path.read_text()
         for profile in [given.profile] if given.profile else head(text, "profiles", ["linux"]):
-            fault = script_fork(path, profile, given.flags, given.library.resolve())
+            fault = script_fork(path, profile, given.flags, given.library.resolve(), given.kernel)
             count += 1
             name = path.relative_to(given.root) if path.is_relative_to(given.root) else path
             what = re.search(r"^(?://|#) (?!profiles:|flags:)(.+)$", text, re.M)
