@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "tcp/cookie.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/port.h"
@@ -32,19 +33,49 @@ static void closed_segment_arrives(struct tcp *tcp, const struct arrival *arriva
 
 /* ---- §3.10.7.2, state LISTEN */
 
-static bool listen_has_room(struct tcp *tcp, struct tcb *listener)
+/* No room for another request: a cookie is baked, or the SYN dropped. */
+static bool requests_full(const struct tcp *tcp, const struct tcb *listener)
 {
-	if (listener->queue_count > listener->backlog) {
-		rule(tcp, listener, LISTEN_BACKLOG_FULL);
-		listener->drops++;
-		return false;
-	}
-	if (listener->half_open >= max_u32(listener->backlog, HALF_OPEN_LEAST)) {
+	return listener->half_open >= max_u32(listener->backlog, HALF_OPEN_LEAST) ||
+	       tcp->syn_received.used >= tcp->config.syn_received_max;
+}
+
+/* What LISTEN knows of a peer whose SYN had these options. */
+static void request_begin(struct tcp *tcp, struct tcb *tcb, const struct tcb *listener, const struct arrival *arrival,
+			  const struct segment *seg)
+{
+	memset(tcb, 0, sizeof(*tcb));
+	tcb_defaults(tcp, tcb);
+	tcb->kind = KIND_SYN_RECEIVED;
+	tcb->state = TCP_LISTEN;
+	tcb->passive = true;
+	tcb->interface = arrival->interface;
+	tcb->tuple = (struct tuple){ arrival->destination, arrival->source, seg->destination_port, seg->source_port };
+	listener_inherit(tcb, listener);
+	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
+}
+
+static void request_numbers(struct tcp *tcp, struct tcb *tcb, struct seq irs, const struct tcp_options *syn)
+{
+	options_negotiate(tcp, tcb, syn);
+	tcb->rcv.irs = irs;
+	tcb->rcv.nxt = tcb->rcv.acked = seq_add(irs, 1);
+	window_start(tcp, tcb);
+}
+
+/* RFC 4987 §3.6. */
+static void listen_cookie(struct tcp *tcp, struct tcb *listener, struct tcb *tcb)
+{
+	if (!tcp->config.syn_cookies) {
 		rule(tcp, listener, LISTEN_NO_ROOM);
 		listener->drops++;
-		return false;
+		return;
 	}
-	return true;
+	rule(tcp, listener, LISTEN_COOKIE);
+	cookie_bake(tcp, tcb);
+	window_start(tcp, tcb);         /* its scale may be gone */
+	tcb->want.syn = true;
+	output_unfolded(tcp, tcb);
 }
 
 /* Third, check for a SYN. */
@@ -62,21 +93,17 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 		rule(tcp, listener, LISTEN_SYN_FIN_DROPPED);
 		return;
 	}
-	if (!listen_has_room(tcp, listener))
+	if (listener->queue_count > listener->backlog) {
+		rule(tcp, listener, LISTEN_BACKLOG_FULL);
+		listener->drops++;
 		return;
-	memset(&tcb, 0, sizeof(tcb));
-	tcb_defaults(tcp, &tcb);
-	tcb.kind = KIND_SYN_RECEIVED;
-	tcb.state = TCP_LISTEN;
-	tcb.passive = true;
-	tcb.interface = arrival->interface;
-	tcb.tuple = (struct tuple){ arrival->destination, arrival->source, seg->destination_port, seg->source_port };
-	listener_inherit(&tcb, listener);
-	tcb.ts.offset = timestamp_offset(tcp, &tcb.tuple);
-	options_negotiate(tcp, &tcb, &seg->options);
-	tcb.rcv.irs = seg->seq;
-	tcb.rcv.nxt = tcb.rcv.acked = seq_add(seg->seq, 1);
-	window_start(tcp, &tcb);
+	}
+	request_begin(tcp, &tcb, listener, arrival, seg);
+	request_numbers(tcp, &tcb, seg->seq, &seg->options);
+	if (requests_full(tcp, listener)) {
+		listen_cookie(tcp, listener, &tcb);
+		return;
+	}
 	tcb.snd.iss = tcb.snd.una = !before ? iss_choose(tcp, &tcb.tuple) : tcp->config.time_wait_iss ?
 				    seq_add(before->snd.max, TIME_WAIT_ISS_STEP) : iss_after(tcp, before);
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = seq_add(tcb.snd.iss, 1);
@@ -93,6 +120,42 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 	output_unfolded(tcp, &tcb);
 }
 
+static void tcb_segment_arrives(struct work *w, const struct arrival *arrival);
+
+/* Second, check for an ACK: it may bring back a cookie. False: it does not. */
+static bool listen_cookie_ack(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival,
+			      const struct segment *seg)
+{
+	struct work w = { .tcp = tcp, .seg = *seg, .segment_bytes = arrival->segment_bytes };
+	struct tcp_options syn;
+	struct tcb tcb;
+
+	if (!tcp->config.syn_cookies || seg->syn)
+		return false;
+	request_begin(tcp, &tcb, listener, arrival, seg);
+	if (!cookie_taste(tcp, &tcb.tuple, seg, &syn))
+		return false;
+	if (listener->queue_count > listener->backlog) {
+		rule(tcp, listener, ACCEPT_QUEUE_FULL);
+		listener->drops++;
+		return true;
+	}
+	request_numbers(tcp, &tcb, seq_sub(seg->seq, 1), &syn);
+	tcb.snd.iss = tcb.snd.una = seq_sub(seg->ack, 1);
+	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = tcb.snd.push = seg->ack;
+	w.tcb = syn_received_promote(tcp, NULL, &tcb);
+	if (w.tcb == NULL) {
+		rule(tcp, listener, ACCEPT_NO_ROOM);
+		listener->drops++;
+		return true;
+	}
+	tcb_set_state(tcp, w.tcb, TCP_SYN_RECEIVED, RULE_LISTEN_COOKIE_ACK);
+	queue_append(tcp, listener, w.tcb);
+	tcb_signal(tcp, listener, ELEVEN_SIGNAL_ACCEPT);
+	tcb_segment_arrives(&w, arrival);
+	return true;
+}
+
 /* `before`: the connection in TIME-WAIT that this SYN takes the place of; NULL: none. */
 static void listen_segment_arrives(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival,
 				   const struct segment *seg, const struct tcb *before)
@@ -101,6 +164,8 @@ static void listen_segment_arrives(struct tcp *tcp, struct tcb *listener, const 
 	if (seg->rst) {
 		rule(tcp, listener, LISTEN_RST_DROPPED);
 	} else if (seg->has_ack) {
+		if (listen_cookie_ack(tcp, listener, arrival, seg))
+			return;
 		rule(tcp, listener, LISTEN_ACK_RST);
 		output_reset_answer(tcp, arrival, seg);
 	} else if (seg->syn) {

@@ -247,13 +247,15 @@ void syn_received_timeout(struct tcp *tcp, struct syn_received *record)
 struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, struct tcb *unfolded)
 {
 	struct tcb *tcb = tcb_create(tcp);
-	uint32_t generation, text = record->text;
+	uint32_t generation, text = record ? record->text : NONE;
 
 	if (tcb == NULL)
 		return NULL;
 	generation = tcb->generation;
-	record->text = NONE;
-	syn_received_remove(tcp, record);
+	if (record) {
+		record->text = NONE;
+		syn_received_remove(tcp, record);
+	}
 	*tcb = *unfolded;
 	if (text != NONE)
 		text_take_over(tcp, text, tcb);
@@ -261,7 +263,7 @@ struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, s
 	tcb->kind = KIND_TCB;
 	tcb->generation = generation;
 	tcb->rcv.grow = tcb->rcv.edge;
-	connection_insert(tcp, tcb);    /* a place has just become free */
+	connection_insert(tcp, tcb);    /* the table has a place for every TCB and record */
 	tcp->passive_opens++;
 	return tcb;
 }

@@ -20,7 +20,7 @@ void syn_received_remove(struct tcp *tcp, struct syn_received *record);
 void syn_received_timeout(struct tcp *tcp, struct syn_received *record);
 /* Its listener, NULL when that is gone. */
 struct tcb *syn_received_listener(const struct tcp *tcp, const struct syn_received *record);
-/* A TCB in place of the record: inserted, inheriting from its listener. NULL: no room. */
+/* A TCB in place of the record (NULL: of a cookie): inserted, inheriting from its listener. NULL: no room. */
 struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, struct tcb *unfolded);
 /* What a connection has from its listener. */
 void listener_inherit(struct tcb *tcb, const struct tcb *listener);

@@ -123,6 +123,22 @@ static void listen_full(struct script *s, const struct place *p)
 	assert_int_equal(taken(s, RULE_LISTEN_BACKLOG_FULL), 1);
 }
 
+static void listen_cookie_ack(struct script *s, const struct place *p)
+{
+	(void)p;
+	for (s->their_port = 1; s->their_port <= 100; s->their_port++) {
+		in(s, "S 0:0(0) win 65535 <mss 1460>");
+		drain(s);
+	}
+	s->their_port = THEIR_PORT;
+	s->our_iss_known = false;
+	in(s, "S 0:0(0) win 65535 <mss 1460>");
+	out(s, "S. 0:0(0) ack 1 <...>");
+	assert_int_equal(state_now(s), ELEVEN_CLOSED);  /* no record */
+	in(s, ". 1:1(0) ack 1 win 65535");
+	assert_int_equal(taken(s, RULE_LISTEN_COOKIE_ACK), 1);
+}
+
 /* ---- SYN-SENT */
 
 static void syn_sent_bad_ack_rst(struct script *s, const struct place *p)

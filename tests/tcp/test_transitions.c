@@ -91,7 +91,7 @@ static const struct doing {
 	{ 94, 94, listen_syn_fin, NULL, NULL, NULL },
 	{ 95, 95, listen_full, NULL, "ESTABLISHED elsewhere", NULL },
 	{ 96, 96, listen_syn, NULL, "SYN-RECEIVED", NULL },
-	{ 97, 97, NULL, NULL, NULL, "SYN cookies: tests/tcp/test_rfc4987_flood.c" },
+	{ 97, 97, listen_cookie_ack, NULL, NULL, NULL },
 	{ 98, 98, NULL, NULL, NULL, "no TCP Fast Open" },
 	{ 99, 99, syn_sent_bad_ack_rst, NULL, NULL, NULL },
 	{ 100, 100, syn_sent_bad_ack, NULL, NULL, NULL },

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SYN cookies (RFC 4987 §3.6): when there is no room for another request in SYN-RECEIVED, what would have to be kept
+ * is put into the ISS of the SYN-ACK, and comes back with the third ACK.  A flood of SYNs so takes no memory and
+ * shuts nobody out; what it costs is that the SYN-ACK is not sent again, and that without timestamps there is neither
+ * scaling nor SACK.
+ */
+#ifndef ELEVEN_TCP_COOKIE_H
+#define ELEVEN_TCP_COOKIE_H
+
+#include "tcp/tcb.h"
+
+/* Gives an unfolded TCB in LISTEN the cookie for its ISS. */
+void cookie_bake(struct tcp *tcp, struct tcb *tcb);
+/* Is this ACK of a cookie of ours?  `syn`: what the SYN had offered. */
+bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct segment *seg, struct tcp_options *syn);
+
+#endif
