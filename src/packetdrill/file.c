@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "packetdrill/sndbuf.h"
 
 struct file *file_of(const struct world *world, int fd)
 {
@@ -139,12 +140,6 @@ void files_signalled(struct world *world)
 
 /* ---- readiness */
 
-static bool writable(const struct eleven_status *status)
-{
-	/* Linux: room for a third of what is there. */
-	return status->send_queue < status->send_buffer - status->send_buffer / 3;
-}
-
 static uint32_t listener_events(const struct eleven_status *status)
 {
 	return status->receive_queue > 0 ? POLLIN | POLLRDNORM : 0;
@@ -170,7 +165,7 @@ static uint32_t socket_events(struct world *world, struct file *file)
 		return events;
 	if (status.receive_queue >= (uint32_t)file->receive_low)
 		events |= POLLIN | POLLRDNORM;
-	if (file->write_shut || closed || writable(&status))
+	if (file->write_shut || closed || sndbuf_writable(world, file))
 		events |= POLLOUT | POLLWRNORM;
 	return events;
 }

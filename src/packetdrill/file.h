@@ -52,6 +52,8 @@ struct file {
 	struct option_set options;
 	uint64_t receive_timeout_ns, send_timeout_ns;   /* TIME_NEVER: none */
 	int receive_low;        /* SO_RCVLOWAT */
+	uint32_t send_space;    /* profile linux: bytes queued at which a write waits (sndbuf.h); 0: not known yet */
+	bool send_full;         /* a write was short, and there has not been room since */
 };
 
 /* Of a descriptor; NULL: the kernel's. */

@@ -170,6 +170,7 @@ void settings_read(struct settings *settings)
 	settings->config.reassembly_max = 256;
 	settings->config.buffer_bytes = BUFFER_BYTES;
 	settings->send_buffer_max = settings->receive_buffer_max = 212992;
+	settings->send_memory = 16384;
 	if (settings->profile == ELEVEN_LINUX)
 		sysctl_linux(settings);
 	sysctl_file(settings, getenv("PD_SYSCTL_FILE"));

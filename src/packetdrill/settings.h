@@ -20,6 +20,7 @@ struct settings {
 	uint32_t receive_window;        /* 0: not asked for */
 	uint32_t local, remote;         /* IPv4, host order */
 	uint32_t mtu;
+	uint32_t send_memory;           /* tcp_wmem: what a send buffer begins with */
 	uint32_t send_buffer_max, receive_buffer_max;   /* net.core.wmem_max, rmem_max */
 	bool read_command_line;
 	char script[PATH_MAX];

@@ -109,8 +109,10 @@ static void send_memory(struct settings *settings, const char *value)
 {
 	unsigned long least, first, most;
 
-	if (sscanf(value, "%lu %lu %lu", &least, &first, &most) == 3)
-		config_put(&settings->config, "send_buffer", most);
+	if (sscanf(value, "%lu %lu %lu", &least, &first, &most) != 3)
+		return;
+	config_put(&settings->config, "send_buffer", most);
+	settings->send_memory = (uint32_t)first;
 }
 
 static void port_range(struct settings *settings, const char *value)

@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "packetdrill/calls.h"
+#include "packetdrill/sndbuf.h"
 
 #define CM_INQ 36               /* TCP_CM_INQ of linux/tcp.h */
 #define SPLICE_PIECE 65536
@@ -252,10 +253,20 @@ static bool send_attempt(struct world *world, struct call *call)
 	}
 	if (allowed > 0)
 		return false;
+	if (send->file->send_full && !sndbuf_writable(world, send->file))
+		return false;
 	while (send->sent < send->bytes) {
 		struct iovec part = part_at(send, send->sent);
 		bool last = send->sent + part.iov_len == send->bytes;
+		uint32_t room = sndbuf_room(world, send->file);
 		int64_t n;
+
+		if (room == 0)
+			return false;
+		if (part.iov_len > room) {
+			part.iov_len = room;
+			last = true;            /* a packet of its own, PSH at its end */
+		}
 
 		if (!part.iov_base) {
 			call->result = send->sent ? (int64_t)send->sent : -EFAULT;
@@ -269,6 +280,8 @@ static bool send_attempt(struct world *world, struct call *call)
 		call->timeout_result = (int64_t)send->sent;
 		if ((size_t)n < part.iov_len)
 			return false;
+		if (send->sent < send->bytes)
+			world_take(world);
 	}
 	call->result = (int64_t)send->sent;
 	return true;

@@ -185,6 +185,11 @@ static bool calls_attempt(struct world *world)
 	return any;
 }
 
+void world_take(struct world *world)
+{
+	packets_take(world);
+}
+
 void world_run(struct world *world)
 {
 	bool again;

@@ -82,6 +82,8 @@ void world_own(struct world *world, uint32_t address);
 
 /* Runs what is due now: timers, calls that wait, packets out.  After every change from outside. */
 void world_run(struct world *world);
+/* Takes what the stack sends now into the queue; nothing else. */
+void world_take(struct world *world);
 /* Moves the clock to `target_ns`, stopping at every timer, and for every handover. */
 void world_advance(struct world *world, uint64_t target_ns);
 /* Moves it to the next timer; false: there is none. */

@@ -94,6 +94,13 @@ bool option_set_is_on(const struct option_set *set, int level, int name)
 	return row && set->values[row - rows] != 0;
 }
 
+bool option_set_is_changed(const struct option_set *set, int level, int name)
+{
+	const struct option_row *row = row_find(level, name);
+
+	return row && set->values[row - rows] != row->initial;
+}
+
 int option_set_value(const struct option_set *set, int level, int name)
 {
 	const struct option_row *row = row_find(level, name);

@@ -32,6 +32,8 @@ struct option_target {                          /* the connection they are for; 
 void option_set_init(struct option_set *set);
 /* Is it known, and not 0? */
 bool option_set_is_on(const struct option_set *set, int level, int name);
+/* Has it another value than at the beginning? */
+bool option_set_is_changed(const struct option_set *set, int level, int name);
 /* Of a number; 0 when not known. */
 int option_set_value(const struct option_set *set, int level, int name);
 /* Keeps a value as setsockopt gets it: 0, -EINVAL, -ENOPROTOOPT, -ENOENT, -ENODEV.  The connection is not told yet. */

@@ -20,7 +20,8 @@ static uint32_t burst_segments(const struct tcb *tcb)
 		bytes += BYTES_MOST >> halvings;
 	if (bytes > BYTES_MOST)
 		bytes = BYTES_MOST;
-	return max_u32((uint32_t)bytes / mss, SEGMENTS_LEAST);
+	bytes = max_u32((uint32_t)bytes / mss, SEGMENTS_LEAST);
+	return min_u32((uint32_t)bytes, max_u32(tcb->cc.cwnd / mss / 2, 1));
 }
 
 bool burst_ends(struct tcb *tcb, struct seq seq, uint32_t bytes, uint32_t more)

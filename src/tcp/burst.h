@@ -2,7 +2,8 @@
 /*
  * PSH where Linux puts it besides at the end of a SEND: on the last of several full segments that it hands to its
  * link as one (§3.9.1.2 leaves that to the sender).  How many those are follows Linux: what is sent in a
- * millisecond at twice the rate of the window (1.2 times out of slow start), more on a short path, at least two.
+ * millisecond at twice the rate of the window (1.2 times out of slow start), more on a short path, at least
+ * two; never more than half of cwnd.
  */
 #ifndef ELEVEN_TCP_BURST_H
 #define ELEVEN_TCP_BURST_H

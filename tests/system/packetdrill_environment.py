@@ -61,4 +61,19 @@ ok("10.1.2.3 " in line and "('mss', '960')" in line, "packetdrill's command line
 
 head = run(script="// a comment\n--mtu=700\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n")
 ok("('mss', '660')" in head, "the script's head gives the MTU", head)
+
+# %{ }% blocks of packetdrill ask the C library, not the table: the library is preloaded as well, and is the same one.
+preloaded = subprocess.run([sys.executable, "-c", f"""
+import ctypes, sys
+sys.path.insert(0, {str(pathlib.Path(tap.SOURCE).resolve() / "tests" / "pkt")!r})
+import plugin
+p = plugin.Plugin({str(LIBRARY.resolve())!r}, "")
+fd = p.socket(2, 1, 0)
+info, size = ctypes.create_string_buffer(280), ctypes.c_uint(280)
+print(ctypes.CDLL(None).getsockopt(fd, 6, 11, info, ctypes.byref(size)), size.value, info.raw[0])
+other = __import__("socket").socket()
+print(other.getsockopt(1, 3))
+"""], text=True, capture_output=True, timeout=30, env={**os.environ, "LD_PRELOAD": str(LIBRARY.resolve())})
+ok(preloaded.stdout == "0 280 7\n1\n", "preloaded as well, it answers getsockopt for its own sockets and no others",
+   preloaded.stdout + preloaded.stderr)
 tap.plan()
