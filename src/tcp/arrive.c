@@ -133,8 +133,12 @@ static bool listen_cookie_ack(struct tcp *tcp, struct tcb *listener, const struc
 	if (!tcp->config.syn_cookies || seg->syn)
 		return false;
 	request_begin(tcp, &tcb, listener, arrival, seg);
-	if (!cookie_taste(tcp, &tcb.tuple, seg, &syn))
-		return false;
+	if (!cookie_taste(tcp, &tcb.tuple, seg, &syn)) {
+		if (!cookie_behind_gap(tcp, seg))
+			return false;
+		rule(tcp, listener, LISTEN_COOKIE_GAP);
+		return true;
+	}
 	if (listener->queue_count > listener->backlog) {
 		rule(tcp, listener, ACCEPT_QUEUE_FULL);
 		listener->drops++;

@@ -61,13 +61,24 @@ void cookie_bake(struct tcp *tcp, struct tcb *tcb)
 	tcp->cookies_until = tcp->now + (TIME_STEPS_VALID + 1) * TIME_STEP_NS;
 }
 
+static bool cookie_fresh(const struct tcp *tcp, const struct segment *seg)
+{
+	uint32_t age = ((uint32_t)(tcp->now / TIME_STEP_NS) - ((seg->ack.value - 1) >> 27)) & 31;
+
+	return tcp->now < tcp->cookies_until && age <= TIME_STEPS_VALID;
+}
+
+bool cookie_behind_gap(const struct tcp *tcp, const struct segment *seg)
+{
+	return cookie_fresh(tcp, seg) && (seg->text_bytes > 0 || seg->fin);
+}
+
 bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct segment *seg, struct tcp_options *syn)
 {
 	uint32_t cookie = seg->ack.value - 1;
 	uint32_t top = cookie & ~MAC_MASK;
-	uint32_t age = ((uint32_t)(tcp->now / TIME_STEP_NS) - (top >> 27)) & 31;
 
-	if (tcp->now >= tcp->cookies_until || age > TIME_STEPS_VALID ||
+	if (!cookie_fresh(tcp, seg) ||
 	    cookie_mac(tcp, tuple, seq_sub(seg->seq, 1), top) != (cookie & MAC_MASK))
 		return false;
 	*syn = (struct tcp_options){ .has_mss = true, .mss = mss_table[top >> 24 & 7] };

@@ -14,5 +14,10 @@
 void cookie_bake(struct tcp *tcp, struct tcb *tcb);
 /* Is this ACK of a cookie of ours?  `syn`: what the SYN had offered. */
 bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct segment *seg, struct tcp_options *syn);
+/*
+ * It is not, but might be a later segment of a peer whose first one is still under way: that alone tells the peer's
+ * initial number.  A RST would end what it is about to open.
+ */
+bool cookie_behind_gap(const struct tcp *tcp, const struct segment *seg);
 
 #endif

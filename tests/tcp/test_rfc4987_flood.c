@@ -106,6 +106,33 @@ static void test_cookie_cannot_be_made_up(void **state)
 	assert_int_equal(state_now(s), ELEVEN_CLOSED);
 }
 
+/* What overtakes the first segment, or comes after its loss, must not be answered with RST: that would end it all. */
+static void test_cookie_and_segments_out_of_order(void **state)
+{
+	struct script *s = *state;
+
+	to_listen(s);
+	flood(s, 100);
+	in(s, "S 0:0(0) win 65535 <mss 1460>");
+	out(s, "S. 0:0(0) ack 1 <...>");
+	in(s, "FP. 11:21(10) ack 1 win 1000");
+	quiet(s);
+	assert_int_equal(taken(s, RULE_LISTEN_COOKIE_GAP), 1);
+	in(s, "P. 1:11(10) ack 1 win 1000");
+	state_is(s, ELEVEN_ESTABLISHED);
+	in(s, "FP. 11:21(10) ack 1 win 1000");
+	state_is(s, ELEVEN_CLOSE_WAIT);
+	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
+	assert_int_equal(take(s), 20);
+	drain(s);
+	pass(s, SEC(200));
+	drain(s);
+	s->their_port++;
+	in(s, "P. 11:21(10) ack 1 win 1000");           /* long after the flood: RST as ever */
+	assert_true(out_any(s));
+	assert_true(s->last.rst);
+}
+
 /* 4987-§3.3-R1: what is half open does not stay so for long. */
 static void test_half_open_ones_go(void **state)
 {
@@ -149,6 +176,7 @@ int main(void)
 		TEST(test_cookie_makes_a_connection),
 		TEST(test_cookie_keeps_options_in_the_timestamp),
 		TEST(test_cookie_cannot_be_made_up),
+		TEST(test_cookie_and_segments_out_of_order),
 		TEST(test_half_open_ones_go),
 		TEST(test_text_on_SYNs_takes_a_bounded_part),
 	};
