@@ -78,7 +78,8 @@ class Fetch:
     def __init__(self, url, *prefix):
         self.curl = subprocess.Popen([*prefix, "curl", "-sS", "-m", "200", url], stdout=subprocess.PIPE,
                                      stderr=subprocess.PIPE, text=True)
-        self.sum = subprocess.Popen(["openssl", "dgst", "-sha256", "-r"], stdin=self.curl.stdout, stdout=subprocess.PIPE, text=True)
+        self.sum = subprocess.Popen(["openssl", "dgst", "-sha256", "-r"], stdin=self.curl.stdout,
+                                    stdout=subprocess.PIPE, text=True)
         self.curl.stdout.close()
 
     def result(self):

@@ -218,7 +218,8 @@ def long_idle():
         time.sleep(5)
         probes = peers.eleven_counters()["packets sent out"] - sent
         asked = peers.kernel_counters()["TcpExtTCPKeepAlive"] - kernel["TcpExtTCPKeepAlive"]
-        ok(probes >= 8 and asked >= 3, "idle: both sides ask, and are answered", f"{probes} sent, {asked} by the kernel")
+        ok(probes >= 8 and asked >= 3, "idle: both sides ask, and are answered",
+           f"{probes} sent, {asked} by the kernel")
         ok(shell_says(quiet, b"three") and shell_says(asking, b"four"), "idle: both sessions work after 5 s")
         ok(peers.host_clock() - clock < 0.2, "idle: at next to no cost", peers.host_clock() - clock)
         run("eleven", "link", "pause")
