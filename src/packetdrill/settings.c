@@ -15,7 +15,7 @@
 #define MTU_DEFAULT 1500u
 #define MTU_LEAST 68u
 #define COMMAND_LINE_MAX 16384
-#define BUFFER_BYTES (64u << 20)        /* packetdrill locks all memory, so what is not used costs all the same */
+#define BUFFER_BYTES (32u << 20)        /* packetdrill locks all memory, so what is not used costs all the same */
 
 /* ---- --so_flags: words name=value, apart by commas or blanks */
 
