@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Recovery, PRR and undo; see episode.h. */
+#include "tcp/episode.h"
+
+static void begin(struct episode *e, enum episode_phase phase, struct seq una, struct seq nxt, uint64_t now)
+{
+	bool open = e->phase == EPISODE_OPEN;
+
+	e->phase = (uint8_t)phase;
+	e->recover = nxt;
+	e->recover_set = true;
+	e->reduced_ns = now;
+	e->frto = 0;
+	e->renos = false;
+	if (!open)
+		return;                 /* what was sent again in the one before counts on */
+	e->undo_from = una;
+	e->undoable = true;
+	e->again_bytes = 0;
+	e->stamped = false;
+}
+
+/* ---- recovery with SACK */
+
+void episode_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t in_flight, uint32_t sacked,
+		   uint64_t now)
+{
+	begin(e, EPISODE_RECOVERY, una, nxt, now);
+	e->prr_delivered = e->prr_out = 0;
+	e->recover_fs = in_flight > sacked ? in_flight - sacked : 1;
+	e->first = true;
+}
+
+uint32_t prr_cwnd(struct episode *e, uint32_t delivered, uint32_t pipe, uint32_t ssthresh, uint32_t mss, bool safe)
+{
+	int64_t send, limit;
+
+	e->prr_delivered += delivered;
+	if (pipe > ssthresh) {
+		uint64_t share = ((uint64_t)e->prr_delivered * ssthresh + e->recover_fs - 1) / e->recover_fs;
+
+		send = (int64_t)share - e->prr_out;
+	} else {
+		limit = (int64_t)e->prr_delivered - e->prr_out;
+		if (limit < delivered)
+			limit = delivered;
+		if (safe)
+			limit += mss;
+		send = (int64_t)ssthresh - pipe;
+		if (send > limit)
+			send = limit;
+	}
+	if (send < 0)
+		send = 0;
+	if (e->first && e->prr_out == 0 && send < mss)
+		send = mss;             /* the retransmission that begins it goes at once */
+	return pipe + (uint32_t)send;
+}
+
+bool episode_ended(struct episode *e, struct seq una)
+{
+	if (e->phase == EPISODE_OPEN || seq_lt(una, e->recover))
+		return false;
+	e->phase = EPISODE_OPEN;
+	e->frto = 0;
+	e->renos = false;
+	e->dup_acks = 0;
+	return true;
+}
+
+void episode_sent(struct episode *e, uint32_t bytes, bool again, bool has_ts, uint32_t ts)
+{
+	if (e->phase == EPISODE_RECOVERY) {
+		e->prr_out += bytes;
+		e->first = false;
+	}
+	if (!again)
+		return;
+	e->again_bytes += bytes;
+	if (!e->stamped && has_ts) {
+		e->stamped = true;
+		e->again_ts = ts;
+	}
+}
+
+/* ---- timeout */
+
+void episode_timeout(struct episode *e, struct seq una, struct seq nxt, bool again, bool frto, uint64_t now)
+{
+	bool open = e->phase == EPISODE_OPEN;
+
+	begin(e, EPISODE_TIMEOUT, una, nxt, now);
+	e->dup_acks = 0;
+	e->frto = frto && open && !again ? 2 : 0;
+}
+
+enum frto_verdict episode_frto(struct episode *e, struct seq una, bool advanced, bool original, bool sacked)
+{
+	if (e->frto == 0)
+		return FRTO_NOTHING;
+	if (e->frto == 3 && original) {
+		e->frto = 0;
+		return FRTO_SPURIOUS;
+	}
+	if (e->frto == 2 && advanced && seq_lt(una, e->recover)) {
+		e->frto = 3;
+		return FRTO_SEND_NEW;
+	}
+	if (!advanced && !sacked)
+		return FRTO_NOTHING;    /* it tells nothing */
+	e->frto = 0;
+	return FRTO_LOST;
+}
+
+/* ---- undo */
+
+bool episode_eifel(const struct episode *e, uint32_t echo)
+{
+	return e->undoable && e->phase != EPISODE_OPEN && e->stamped && seq_lt(seq_of(echo), seq_of(e->again_ts));
+}
+
+bool episode_duplicate_reported(struct episode *e, struct seq left, struct seq right)
+{
+	uint32_t bytes = seq_distance(right, left);
+
+	if (!e->undoable || e->again_bytes == 0 || seq_lt(left, e->undo_from) || seq_gt(right, e->recover))
+		return false;
+	e->again_bytes -= bytes < e->again_bytes ? bytes : e->again_bytes;
+	return e->again_bytes == 0;
+}
+
+void episode_undone(struct episode *e)
+{
+	e->phase = EPISODE_OPEN;
+	e->undos++;
+	e->undoable = e->stamped = e->renos = false;
+	e->frto = 0;
+	e->dup_acks = 0;
+	e->again_bytes = 0;
+}
+
+/* ---- recovery without SACK */
+
+bool reno_duplicate(struct episode *e, struct seq una)
+{
+	if (e->dup_acks < UINT8_MAX)
+		e->dup_acks++;
+	if (e->phase != EPISODE_OPEN || e->dup_acks != EPISODE_DUP_THRESHOLD)
+		return false;
+	return !(e->recover_set && seq_le(una, e->recover));    /* step 2: of segments a timeout sent again */
+}
+
+uint32_t reno_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t ssthresh, uint32_t mss, uint64_t now)
+{
+	begin(e, EPISODE_RECOVERY, una, nxt, now);
+	e->renos = true;
+	return ssthresh + EPISODE_DUP_THRESHOLD * mss;
+}
+
+uint32_t reno_partial(uint32_t cwnd, uint32_t acked, uint32_t mss)
+{
+	cwnd = cwnd > acked ? cwnd - acked : 0;
+	return acked >= mss || cwnd < mss ? cwnd + mss : cwnd;
+}
+
+uint32_t reno_leave(uint32_t ssthresh, uint32_t flight, uint32_t mss)
+{
+	uint64_t most = (uint64_t)(flight > mss ? flight : mss) + mss;
+
+	return ssthresh < most ? ssthresh : (uint32_t)most;
+}

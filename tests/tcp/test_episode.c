@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* Recovery, PRR, undo and F-RTO, with plain numbers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "tcp/episode.h"
+
+#define MSS 1000
+
+static struct episode entered(uint32_t in_flight, uint32_t sacked)
+{
+	struct episode e = { 0 };
+
+	episode_enter(&e, seq_of(0), seq_of(in_flight), in_flight, sacked, 1);
+	return e;
+}
+
+/*
+ * 9937-§6.1-R1, §6.2-R3: 20 segments in flight, the first lost, ssthresh 10: in each round half of what is delivered
+ * goes out, and at the end 10 are in flight.
+ */
+static void test_9937_6_1_R1_proportional_part(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	uint32_t pipe = 19 * MSS, sent = 0, cwnd;
+	(void)state;
+
+	for (unsigned ack = 0; ack < 19; ack++) {
+		pipe -= MSS;
+		cwnd = prr_cwnd(&e, MSS, pipe, 10 * MSS, MSS, false);
+		while (cwnd >= pipe + MSS) {
+			episode_sent(&e, MSS, sent == 0, false, 0);
+			pipe += MSS;
+			sent++;
+		}
+		if (pipe > 10 * MSS)    /* at once, then at every second ACK */
+			assert_int_equal(sent, ack == 0 ? 1 : (ack + 1) / 2);
+	}
+	pipe -= MSS;                    /* the retransmission arrives */
+	assert_int_equal(prr_cwnd(&e, MSS, pipe, 10 * MSS, MSS, true), 10 * MSS);
+}
+
+/* 15 of 20 lost: the pipe is below ssthresh; it grows as text is delivered, a segment more on safe ACKs. */
+static void test_9937_6_2_R3_slow_start_part(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	uint32_t pipe = 5 * MSS, cwnd;
+	(void)state;
+
+	pipe -= MSS;
+	cwnd = prr_cwnd(&e, MSS, pipe, 10 * MSS, MSS, false);
+	assert_int_equal(cwnd, pipe + MSS);             /* conservative: what was delivered */
+	episode_sent(&e, MSS, true, false, 0);
+	cwnd = prr_cwnd(&e, MSS, pipe, 10 * MSS, MSS, true);
+	assert_int_equal(cwnd, pipe + 2 * MSS);         /* safe: one more */
+	assert_true(prr_cwnd(&e, 30 * MSS, pipe, 10 * MSS, MSS, true) == 10 * MSS);    /* never beyond ssthresh */
+}
+
+/* 9937-§6.2-R4: the retransmission that begins it goes, whatever the numbers say. */
+static void test_9937_6_2_R4_first_goes_at_once(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	(void)state;
+
+	assert_int_equal(prr_cwnd(&e, 0, 19 * MSS, 10 * MSS, MSS, false), 20 * MSS);
+	episode_sent(&e, MSS, true, false, 0);
+	assert_int_equal(prr_cwnd(&e, 0, 19 * MSS, 10 * MSS, MSS, false), 19 * MSS);
+}
+
+/* Whatever is lost and delivered, no more goes out than in slow start, and never beyond what PRR bounds. */
+static void test_prr_bounds(void **state)
+{
+	struct random random;
+	(void)state;
+
+	random_seed(&random, 9);
+	for (unsigned round = 0; round < 20000; round++) {
+		uint32_t segments = 4 + (uint32_t)random_below(&random, 200), ssthresh = segments * MSS * 7 / 10;
+		uint32_t pipe = (uint32_t)random_below(&random, segments) * MSS, out = 0, delivered = 0;
+		struct episode e = entered(segments * MSS, 0);
+
+		while (pipe > 0 && delivered < segments * MSS) {
+			uint32_t n = MSS < pipe ? MSS : pipe, cwnd;
+			bool above;
+
+			pipe -= n;
+			delivered += n;
+			above = pipe > ssthresh;
+			cwnd = prr_cwnd(&e, n, pipe, ssthresh, MSS, random_below(&random, 2));
+			while (cwnd >= pipe + MSS) {
+				episode_sent(&e, MSS, true, false, 0);
+				pipe += MSS;
+				out += MSS;
+			}
+			assert_true(out <= 2 * delivered + MSS);
+			if (above)
+				assert_true(out <= delivered + MSS);
+		}
+	}
+}
+
+/* 9937-§6.4-R1, 6675-§5-R3: it lasts until `recover`, and not longer. */
+static void test_6675_5_R3_ends_at_recovery_point(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	(void)state;
+
+	assert_false(episode_ended(&e, seq_of(20 * MSS - 1)));
+	assert_int_equal(e.phase, EPISODE_RECOVERY);
+	assert_true(episode_ended(&e, seq_of(20 * MSS)));
+	assert_int_equal(e.phase, EPISODE_OPEN);
+	assert_false(episode_ended(&e, seq_of(20 * MSS)));
+}
+
+/* 3522-§3-R1: an echo from before the first retransmission, and no other. */
+static void test_3522_3_R1_eifel(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	(void)state;
+
+	assert_false(episode_eifel(&e, 1));
+	episode_sent(&e, MSS, true, true, 0xffffffff);
+	episode_sent(&e, MSS, true, true, 30);          /* the first counts */
+	assert_true(episode_eifel(&e, 0xfffffffe));
+	assert_false(episode_eifel(&e, 0xffffffff));
+	assert_false(episode_eifel(&e, 5));
+	episode_undone(&e);
+	assert_false(episode_eifel(&e, 0xfffffffe));
+}
+
+/* 2883-§5-R2: when all that was sent again was there already, and not before. */
+static void test_2883_5_R2_dsack_undo(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	(void)state;
+
+	episode_sent(&e, 2 * MSS, true, false, 0);
+	episode_sent(&e, MSS, false, false, 0);
+	assert_false(episode_duplicate_reported(&e, seq_of(0), seq_of(MSS)));
+	assert_false(episode_duplicate_reported(&e, seq_of(50 * MSS), seq_of(51 * MSS)));       /* not of it */
+	assert_true(episode_ended(&e, seq_of(20 * MSS)));
+	assert_true(episode_duplicate_reported(&e, seq_of(MSS), seq_of(2 * MSS)));      /* also afterwards */
+	episode_undone(&e);
+	assert_false(episode_duplicate_reported(&e, seq_of(MSS), seq_of(2 * MSS)));
+}
+
+/* 5682-§2.1-R1: new text after the first ACK that moves; never-resent text acknowledged next: spurious. */
+static void test_5682_2_1_R1_frto(void **state)
+{
+	struct episode e = { 0 };
+	(void)state;
+
+	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), false, true, 1);
+	assert_int_equal(episode_frto(&e, seq_of(0), false, false, false), FRTO_NOTHING);
+	assert_int_equal(episode_frto(&e, seq_of(MSS), true, true, false), FRTO_SEND_NEW);
+	assert_int_equal(e.frto, FRTO_NEW_TEXT);
+	assert_int_equal(episode_frto(&e, seq_of(3 * MSS), true, true, false), FRTO_SPURIOUS);
+
+	episode_undone(&e);
+	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), false, true, 1);
+	assert_int_equal(episode_frto(&e, seq_of(MSS), true, false, false), FRTO_SEND_NEW);
+	assert_int_equal(episode_frto(&e, seq_of(MSS), false, false, true), FRTO_LOST);  /* only the new text came */
+	assert_int_equal(episode_frto(&e, seq_of(3 * MSS), true, true, false), FRTO_NOTHING);
+
+	/* A duplicate ACK first: nothing can be told. */
+	episode_undone(&e);
+	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), false, true, 1);
+	assert_int_equal(episode_frto(&e, seq_of(0), false, false, true), FRTO_LOST);
+	/* The ACK covers everything: nothing left to learn from. */
+	episode_undone(&e);
+	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), false, true, 1);
+	assert_int_equal(episode_frto(&e, seq_of(20 * MSS), true, true, false), FRTO_LOST);
+}
+
+/* 5682-§3.1-R1: not in a recovery, and not at the second timeout. */
+static void test_5682_3_1_R1_frto_not_in_recovery(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	(void)state;
+
+	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), false, true, 1);
+	assert_int_equal(episode_frto(&e, seq_of(MSS), true, true, false), FRTO_NOTHING);
+	episode_undone(&e);
+	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), true, true, 1);
+	assert_int_equal(episode_frto(&e, seq_of(MSS), true, true, false), FRTO_NOTHING);
+}
+
+/* 6582-§3.2-R1, R2. */
+static void test_6582_3_2_R1_R2_newreno(void **state)
+{
+	struct episode e = { 0 };
+	(void)state;
+
+	assert_false(reno_duplicate(&e, seq_of(0)));
+	assert_false(reno_duplicate(&e, seq_of(0)));
+	assert_true(reno_duplicate(&e, seq_of(0)));
+	assert_int_equal(reno_enter(&e, seq_of(0), seq_of(20 * MSS), 10 * MSS, MSS, 1), 13 * MSS);
+	assert_false(reno_duplicate(&e, seq_of(0)));
+	assert_int_equal(reno_partial(13 * MSS, 4 * MSS, MSS), 10 * MSS);
+	assert_int_equal(reno_partial(2 * MSS, 4 * MSS, MSS), MSS);
+	assert_int_equal(reno_leave(10 * MSS, 3 * MSS, MSS), 4 * MSS);
+	assert_int_equal(reno_leave(10 * MSS, 30 * MSS, MSS), 10 * MSS);
+	assert_true(episode_ended(&e, seq_of(20 * MSS)));
+	/* Duplicates of what was sent again by a timeout begin no second one. */
+	e = (struct episode){ 0 };
+	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), false, false, 1);
+	assert_true(episode_ended(&e, seq_of(20 * MSS)));
+	for (unsigned i = 0; i < 5; i++)
+		assert_false(reno_duplicate(&e, seq_of(20 * MSS)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_9937_6_1_R1_proportional_part),
+		cmocka_unit_test(test_9937_6_2_R3_slow_start_part),
+		cmocka_unit_test(test_9937_6_2_R4_first_goes_at_once),
+		cmocka_unit_test(test_prr_bounds),
+		cmocka_unit_test(test_6675_5_R3_ends_at_recovery_point),
+		cmocka_unit_test(test_3522_3_R1_eifel),
+		cmocka_unit_test(test_2883_5_R2_dsack_undo),
+		cmocka_unit_test(test_5682_2_1_R1_frto),
+		cmocka_unit_test(test_5682_3_1_R1_frto_not_in_recovery),
+		cmocka_unit_test(test_6582_3_2_R1_R2_newreno),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
