@@ -64,8 +64,46 @@ static void canonical_numbers(struct tcb *c)
 	c->rcv.fin = c->fin_seen ? rebase(c->rcv.fin, irs) : seq_of(0);
 	c->rcv.up = c->rcv.grow = seq_of(0);
 	c->snd.iss = c->rcv.irs = seq_of(0);
-	c->rtt.timed_seq = c->timing ? rebase(c->rtt.timed_seq, iss) : seq_of(0);
-	c->cc.recover = c->cc.recover_set ? rebase(c->cc.recover, iss) : seq_of(0);
+	c->rtt.timed_seq = rebase(c->rtt.timed_seq, iss);
+	c->episode.recover = c->episode.recover_set ? rebase(c->episode.recover, iss) : seq_of(0);
+	c->episode.undo_from = c->episode.undoable ? rebase(c->episode.undo_from, iss) : seq_of(0);
+	c->detector.dsack_round = c->detector.in_dsack_round ? rebase(c->detector.dsack_round, iss) : seq_of(0);
+	c->detector.probe_end = c->detector.probing ? rebase(c->detector.probe_end, iss) : seq_of(0);
+	c->cwnd_bound_to = c->cwnd_bound ? rebase(c->cwnd_bound_to, iss) : seq_of(0);
+	if (c->cc.cwnd == 0)
+		return;                 /* no ESTABLISHED yet */
+	c->detector.fack = rebase(c->detector.fack, iss);
+	c->detector.end = rebase(c->detector.end, iss);
+	c->cc.hystart.round_end = rebase(c->cc.hystart.round_end, iss);
+}
+
+/* Times of loss recovery tell lives apart that go on alike: whether there is one stays. */
+static void canonical_recovery(struct tcb *c)
+{
+	c->detector.order -= c->sb.order;
+	c->detector.rtt_ns = c->detector.rtt_ns != 0;
+	c->detector.sent_ns = 0;
+	c->episode.reduced_ns = c->episode.again_ts = c->episode.undos = 0;
+	c->cc.hystart.last_ns = c->cc.hystart.current_ns = c->cc.hystart.baseline_ns = 0;
+	memset(&c->cc.of, 0, sizeof(c->cc.of));
+	memset(&c->pacer, 0, sizeof(c->pacer));
+	c->delivered = 0;
+	c->sb = (struct scoreboard){ .sacked_bytes = c->sb.sacked_bytes, .lost_bytes = c->sb.lost_bytes,
+				     .again_bytes = c->sb.again_bytes, .blind = c->sb.blind };
+}
+
+/* What is in flight, in its order, and in which order it was sent. */
+static uint64_t sent_fingerprint(const struct tcp *tcp, const struct tcb *tcb, uint64_t hash)
+{
+	for (uint32_t i = tcb->sb.head; i != SCOREBOARD_NONE; i = ((struct sent *)pool_at(&tcp->sent, i))->next) {
+		const struct sent *r = pool_at(&tcp->sent, i);
+
+		hash = mix(hash, (uint64_t)rebase(r->seq, tcb->snd.iss).value << 32 |
+				 rebase(r->end, tcb->snd.iss).value);
+		hash = mix(hash, (uint64_t)(tcb->sb.order - r->order) << 8 | r->sacked | r->lost << 1 | r->again << 2 |
+				 r->ever << 3);
+	}
+	return hash;
 }
 
 static uint64_t tcb_fingerprint(const struct tcp *tcp, const struct tcb *tcb, uint64_t now)
@@ -76,12 +114,13 @@ static uint64_t tcb_fingerprint(const struct tcp *tcp, const struct tcb *tcb, ui
 
 	memcpy(&c, tcb, sizeof(c));
 	canonical_numbers(&c);
+	canonical_recovery(&c);
 	memset(&c.timer, 0, sizeof(c.timer));
 	memset(&c.ts, 0, sizeof(c.ts));
 	for (unsigned i = 0; i < SLOTS; i++)
 		c.deadline[i] = coarse(c.deadline[i], now);
 	c.rtt.srtt_ns = c.rtt.srtt_ns != 0;
-	c.rtt.rttvar_ns = c.rtt.min_ns = c.rtt.timed_at_ns = 0;
+	c.rtt.rttvar_ns = c.rtt.min_ns = c.rtt.min_next_ns = c.rtt.min_since_ns = c.rtt.timed_at_ns = 0;
 	c.send_ring = (struct ring){ .used = tcb->send_ring.used };
 	c.receive_ring = (struct ring){ .used = tcb->receive_ring.used };
 	c.reassembly = ranges != NULL;
@@ -94,7 +133,7 @@ static uint64_t tcb_fingerprint(const struct tcp *tcp, const struct tcb *tcb, ui
 	c.bytes_in = c.bytes_out = c.retransmitted_bytes = c.drops = 0;
 	c.segments_in = c.segments_out = c.retransmitted_segments = 0;
 	c.signals = 0;
-	hash = mix_bytes(hash, &c, sizeof(c));
+	hash = sent_fingerprint(tcp, tcb, mix_bytes(hash, &c, sizeof(c)));
 	for (unsigned i = 0; ranges && i < ranges->count; i++) {
 		hash = mix(hash, rebase(ranges->at[i].left, tcb->rcv.irs).value);
 		hash = mix(hash, rebase(ranges->at[i].right, tcb->rcv.irs).value);

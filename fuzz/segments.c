@@ -31,6 +31,32 @@ struct world {
 
 /* ---- invariants */
 
+/* With SACK, what is in flight has its records, and they add up. */
+static void records_hold(const struct tcp *tcp, const struct tcb *tcb)
+{
+	struct seq at = tcb->snd.una;
+	uint32_t sacked = 0, lost = 0, again = 0;
+
+	if (!tcb->sack || tcb->sb.blind || tcb->state == TCP_TIME_WAIT) {
+		MUST(tcb->sb.records == 0);
+		return;
+	}
+	for (uint32_t i = tcb->sb.head; i != SCOREBOARD_NONE; i = ((struct sent *)pool_at(&tcp->sent, i))->next) {
+		const struct sent *r = pool_at(&tcp->sent, i);
+		uint32_t bytes = seq_distance(r->end, r->seq);
+
+		MUST(seq_eq(r->seq, at) && bytes > 0);
+		sacked += r->sacked ? bytes : 0;
+		lost += r->lost ? bytes : 0;
+		again += r->again ? bytes : 0;
+		at = r->end;
+	}
+	MUST(seq_eq(at, tcb->snd.nxt));
+	MUST(sacked == tcb->sb.sacked_bytes && lost == tcb->sb.lost_bytes && again == tcb->sb.again_bytes);
+	MUST(sacked + lost <= flight(tcb));
+	MUST(tcb->cc.ssthresh >= 2);
+}
+
 static void tcb_holds(const struct tcp *tcp, const struct tcb *tcb)
 {
 	struct ranges *ranges;
@@ -45,6 +71,7 @@ static void tcb_holds(const struct tcp *tcp, const struct tcb *tcb)
 	if (seq_le(tcb->snd.una, tcb->snd.end))
 		MUST(ring_used(&tcb->send_ring) == seq_distance(tcb->snd.end, tcb->snd.una));
 	MUST(tcb->cc.cwnd >= 1);
+	records_hold(tcp, tcb);
 	ranges = reassembly_of(tcp, tcb);
 	if (ranges) {
 		MUST(ranges->count > 0);
@@ -57,7 +84,8 @@ static void tcb_holds(const struct tcp *tcp, const struct tcb *tcb)
 		MUST(tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER ||
 		     (flight(tcb) == 0 && tcb->deadline[SLOT_CORK] != TIME_NEVER));
 	if (unsent(tcb) > 0 || (tcb->fin_queued && !tcb->fin_acked))
-		MUST(tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER || tcb->deadline[SLOT_CORK] != TIME_NEVER);
+		MUST(tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER || tcb->deadline[SLOT_CORK] != TIME_NEVER ||
+		     tcb->deadline[SLOT_PACING] != TIME_NEVER);
 }
 
 void segments_hold(const struct tcp *tcp)
@@ -358,6 +386,8 @@ static void world_begin(struct world *w, const struct segments_limits *limits)
 	w->config.syn_received_max = 1 + choice_below(w->c, 8);
 	w->config.time_wait_max = 1 + choice_below(w->c, 4);
 	w->config.reassembly_max = 1 + choice_below(w->c, 3);
+	w->config.sent_records_max = 1 + choice_below(w->c, 40);
+	w->config.sent_records_each = 1 + choice_below(w->c, 10);
 	w->config.replies_max = 4 + choice_below(w->c, 8);
 	w->config.buffer_bytes = 1u << (14 + choice_below(w->c, limits->buffers_shift - 13));
 	w->config.receive_window_initial = 256 + choice_below(w->c, 65535);

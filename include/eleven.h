@@ -266,6 +266,12 @@ ELEVEN_API int eleven_close(struct eleven *stack, eleven_handle connection, uint
 /* ABORT: RST, and the handle is gone. */
 ELEVEN_API int eleven_abort(struct eleven *stack, eleven_handle connection, uint64_t now);
 
+enum eleven_congestion {
+	ELEVEN_CONGESTION_CUBIC,        /* RFC 9438 */
+	ELEVEN_CONGESTION_RENO,         /* RFC 5681 */
+	ELEVEN_CONGESTIONS
+};
+
 enum eleven_option {                    /* value and unit */
 	ELEVEN_OPTION_NODELAY,          /* bool: no Nagle (TCP_NODELAY) */
 	ELEVEN_OPTION_CORK,             /* bool: only full segments, for 200 ms at most (TCP_CORK) */
@@ -286,6 +292,7 @@ enum eleven_option {                    /* value and unit */
 	ELEVEN_OPTION_TTL,              /* 1…255 (IP_TTL) */
 	ELEVEN_OPTION_TOS,              /* 0…255 (IP_TOS); the two ECN bits are ours */
 	ELEVEN_OPTION_USER,             /* any: comes back in signals and status */
+	ELEVEN_OPTION_CONGESTION,       /* enum eleven_congestion (TCP_CONGESTION) */
 	ELEVEN_OPTION_UNREAD,           /* bytes the caller has received and its program has not: a close resets */
 	ELEVEN_OPTION_SOFT_ERRORS,      /* bool, default 1: ELEVEN_SIGNAL_SOFT_ERROR is given */
 	ELEVEN_OPTIONS
@@ -308,6 +315,9 @@ enum eleven_timer {
 	ELEVEN_TIMER_KEEPALIVE,
 	ELEVEN_TIMER_FIN_WAIT_2,        /* orphan in FIN-WAIT-2 */
 	ELEVEN_TIMER_TIME_WAIT,         /* 2 MSL */
+	ELEVEN_TIMER_LOSS_PROBE,        /* nothing heard for two round trips: the tail will be probed */
+	ELEVEN_TIMER_REORDERING,        /* what may be but late will count as lost */
+	ELEVEN_TIMER_PACING,            /* the next segment may go */
 	ELEVEN_TIMERS
 };
 
@@ -369,6 +379,16 @@ struct eleven_status {
 	uint64_t segments_in, segments_out, bytes_in, bytes_out; /* text delivered in order; text sent first time */
 	uint64_t retransmitted_segments, retransmitted_bytes;
 	uint64_t drops;                 /* listener: connections refused for a full queue */
+	/* Loss recovery. `flight` is what is on its way: without what is sacked or lost, with what was sent again. */
+	uint32_t sacked;                /* bytes the peer holds behind a gap */
+	uint32_t lost;                  /* bytes that count as lost, sent again or not */
+	uint32_t resent;                /* of those and others, sent again and on their way */
+	uint8_t phase;                  /* 0: nothing is being repaired; 1: a loss; 2: after a timeout */
+	uint8_t congestion;             /* enum eleven_congestion */
+	uint16_t undos;                 /* repairs that were of no loss: the windows were set back, modulo 2^16 */
+	bool reordering;                /* the path was seen to change the order of segments */
+	uint64_t delivered;             /* bytes the peer has, in order or not */
+	uint64_t pacing_rate;           /* bytes a second; 0: not paced */
 };
 
 /* -EBADF. */

@@ -264,8 +264,9 @@ static void congestion_judge(struct world *world, struct actor *actor, struct el
 	if (s->cwnd < mss || s->ssthresh < 2 * mss || world_breaks(world, "O8"))
 		world_fail(world, "O8", "program %u: cwnd %llu, ssthresh %llu at MSS %llu", actor->number,
 			   (unsigned long long)s->cwnd, (unsigned long long)s->ssthresh, (unsigned long long)mss);
-	if (!(s->sub & ELEVEN_SUB_RECOVERY) && !(last->sub & ELEVEN_SUB_RECOVERY) && s->cwnd > last->cwnd &&
-	    last->mss_send == mss && s->cwnd - last->cwnd > (uint32_t)(s->snd_una - last->snd_una) + 2 * mss)
+	if (!(s->sub & ELEVEN_SUB_RECOVERY) && !(last->sub & ELEVEN_SUB_RECOVERY) && s->undos == last->undos &&
+	    s->cwnd > last->cwnd && last->mss_send == mss &&
+	    s->cwnd - last->cwnd > (uint32_t)(s->snd_una - last->snd_una) + 2 * mss)
 		world_fail(world, "O8", "program %u: cwnd grows from %llu to %llu by an ACK of %u bytes", actor->number,
 			   (unsigned long long)last->cwnd, (unsigned long long)s->cwnd, s->snd_una - last->snd_una);
 	if (s->snd_max != last->snd_max && flight > s->cwnd + 3 * mss && flight > last->cwnd + 3 * mss)

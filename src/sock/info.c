@@ -32,7 +32,10 @@ static void info_counts(struct tcp_info *info, const struct eleven_status *statu
 {
 	uint32_t mss = status->mss_send ? status->mss_send : 536;
 
-	info->tcpi_unacked = (uint32_t)((status->flight + mss - 1) / mss);
+	info->tcpi_unacked = (status->snd_max - status->snd_una + mss - 1) / mss;
+	info->tcpi_sacked = (status->sacked + mss - 1) / mss;
+	info->tcpi_lost = (status->lost + mss - 1) / mss;
+	info->tcpi_retrans = (status->resent + mss - 1) / mss;
 	info->tcpi_snd_cwnd = (uint32_t)(status->cwnd / mss);
 	info->tcpi_snd_ssthresh = status->ssthresh / mss > INT32_MAX ? INT32_MAX : (uint32_t)(status->ssthresh / mss);
 	info->tcpi_total_retrans = (uint32_t)status->retransmitted_segments;
@@ -51,7 +54,9 @@ static void info_path(struct tcp_info *info, const struct eleven_status *status,
 {
 	info->tcpi_snd_wscale = status->snd_wscale;
 	info->tcpi_rcv_wscale = status->rcv_wscale;
-	info->tcpi_ca_state = status->sub & ELEVEN_SUB_RECOVERY ? TCP_CA_Recovery : TCP_CA_Open;
+	info->tcpi_ca_state = status->phase == 2 ? TCP_CA_Loss : status->phase == 1 ? TCP_CA_Recovery :
+			      status->sacked > 0 ? TCP_CA_Disorder : TCP_CA_Open;
+	info->tcpi_pacing_rate = status->pacing_rate;
 	info->tcpi_rto = us(status->rto);
 	info->tcpi_rtt = us(status->srtt);
 	info->tcpi_rttvar = us(status->rttvar);

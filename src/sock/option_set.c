@@ -72,6 +72,13 @@ _Static_assert(ROWS <= OPTION_ROWS_MAX, "place for every row in struct option_se
 #define RECEIVE_BUFFER_LEAST 2304
 #define STACK_BUFFER_LEAST 1024
 
+#define CONGESTION_NAME 16              /* TCP_CA_NAME_MAX */
+
+static const char congestions[ELEVEN_CONGESTIONS][CONGESTION_NAME] = {
+	[ELEVEN_CONGESTION_CUBIC] = "cubic",
+	[ELEVEN_CONGESTION_RENO] = "reno",
+};
+
 static const struct option_row *row_find(int level, int name)
 {
 	for (size_t i = 0; i < ROWS; i++)
@@ -132,12 +139,22 @@ static int linger_apply(const struct option_set *set, const struct option_target
 				 set->linger_on && set->linger_s == 0, target->now);
 }
 
+static int congestion_apply(const struct option_set *set, const struct option_target *target)
+{
+	if (!target->handle || set->congestion == 0)
+		return 0;
+	return eleven_option_set(target->stack, target->handle, ELEVEN_OPTION_CONGESTION, set->congestion - 1u,
+				 target->now);
+}
+
 int option_set_apply(const struct option_set *set, int level, int name, const struct option_target *target)
 {
 	const struct option_row *row = row_find(level, name);
 
 	if (level == SOL_SOCKET && name == SO_LINGER)
 		return linger_apply(set, target);
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+		return congestion_apply(set, target);
 	return row ? row_apply(set, row, target) : 0;
 }
 
@@ -148,6 +165,7 @@ void option_set_apply_all(const struct option_set *set, const struct option_targ
 			row_apply(set, &rows[i], target);
 	if (set->linger_on && set->linger_s == 0)
 		linger_apply(set, target);
+	congestion_apply(set, target);
 }
 
 static int buffer_stored(int value, uint32_t most, int least)
@@ -185,14 +203,19 @@ static int linger_store(struct option_set *set, const void *data, uint32_t lengt
 	return 0;
 }
 
-static int congestion_store(const void *data, uint32_t length)
+static int congestion_store(struct option_set *set, const void *data, uint32_t length)
 {
-	char name[16] = "";
+	char name[CONGESTION_NAME] = "";
 
 	if (length < 1)
 		return -EINVAL;
 	memcpy(name, data, length < sizeof(name) ? length : sizeof(name) - 1);
-	return strcmp(name, "reno") == 0 ? 0 : -ENOENT;
+	for (unsigned i = 0; i < ELEVEN_CONGESTIONS; i++)
+		if (strcmp(name, congestions[i]) == 0) {
+			set->congestion = (uint8_t)(i + 1);
+			return 0;
+		}
+	return -ENOENT;
 }
 
 int option_set_store(struct option_set *set, const struct option_limits *limits, int level, int name,
@@ -206,7 +229,7 @@ int option_set_store(struct option_set *set, const struct option_limits *limits,
 	if (level == SOL_SOCKET && name == SO_LINGER)
 		return linger_store(set, data, length);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
-		return congestion_store(data, length);
+		return congestion_store(set, data, length);
 	if (!row)
 		return -ENOPROTOOPT;
 	if (level == IPPROTO_IP && length >= 1 && length < sizeof(value))
@@ -249,6 +272,16 @@ static int segment_bytes(const struct option_target *target, int otherwise)
 	return status.mss_send;
 }
 
+/* Of the connection, or what one would get. */
+static const char *congestion_now(const struct option_set *set, const struct option_target *target)
+{
+	uint64_t kind = set->congestion ? set->congestion - 1u : ELEVEN_CONGESTION_CUBIC;
+
+	if (target->handle)
+		eleven_option_get(target->stack, target->handle, ELEVEN_OPTION_CONGESTION, &kind);
+	return congestions[kind < ELEVEN_CONGESTIONS ? kind : ELEVEN_CONGESTION_CUBIC];
+}
+
 int option_set_load(const struct option_set *set, const struct option_target *target, int level, int name, void *data,
 		    uint32_t *length)
 {
@@ -261,7 +294,7 @@ int option_set_load(const struct option_set *set, const struct option_target *ta
 	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
 		return answer(data, length, "", 0);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
-		return answer(data, length, "reno\0\0\0\0\0\0\0\0\0\0\0", 16);
+		return answer(data, length, congestion_now(set, target), CONGESTION_NAME);
 	if (!row)
 		return level == IPPROTO_TCP || level == IPPROTO_IP || level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
 	value = set->values[row - rows];

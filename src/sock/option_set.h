@@ -17,6 +17,7 @@ struct option_set {
 	int32_t values[OPTION_ROWS_MAX];        /* by row of the table */
 	bool linger_on;
 	uint16_t linger_s;
+	uint8_t congestion;                     /* enum eleven_congestion + 1; 0: the stack's own choice */
 };
 
 struct option_limits {                          /* net.core.wmem_max, rmem_max */

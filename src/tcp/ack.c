@@ -5,11 +5,11 @@
  */
 #include "tcp/options.h"
 #include "tcp/output.h"
+#include "tcp/recovery.h"
 #include "tcp/steps.h"
 #include "tcp/timer.h"
 #include "tcp/window.h"
 
-#define LIMITED_TRANSMIT_MAX 2          /* RFC 3042 §2 */
 #define RTO_AFTER_SYN_LOSS_NS SEC(3)    /* RFC 6298 §5.7: the path is slower than was thought */
 
 static struct rtt_bounds bounds_of(const struct tcp *tcp)
@@ -23,6 +23,8 @@ static void rtt_measure(struct tcp *tcp, struct tcb *tcb, const struct segment *
 {
 	struct rtt_bounds bounds = bounds_of(tcp);
 
+	if (recovery_sacks(tcb) && tcb->retries == 0)
+		return;                 /* measured from the records, in recovery.c */
 	if (tcb->timing && seq_gt(seg->ack, tcb->rtt.timed_seq)) {
 		tcb->timing = false;
 		rtt_sample(&tcb->rtt, tcp->now - tcb->rtt.timed_at_ns, &bounds);
@@ -44,14 +46,12 @@ void connection_established(struct tcp *tcp, struct tcb *tcb)
 		tcb->rtt.rto_ns = RTO_AFTER_SYN_LOSS_NS;
 	tcb->timing = false;
 	options_mss_update(tcp, tcb);
-	/* A lost SYN starts the window over at one segment (RFC 5681 §3.1). */
-	newreno_init(&tcb->cc, tcb->snd.mss, tcb->retries > 1 ? 1 : (uint32_t)tcp->config.initial_window,
-		     tcp->config.initial_ssthresh);
 	tcb->rcv.mss = options_mss_offer(tcp, tcb);
 	window_established(tcb);
 	tcb->last_ack_received = tcb->last_heard = tcp->now;
 	tcb->snd.nxt = seq_max(tcb->snd.nxt, seq_add(tcb->snd.iss, 1));
 	tcb->snd.max = seq_max(tcb->snd.max, tcb->snd.nxt);
+	recovery_begin(tcp, tcb);
 	timer_acked(tcp, tcb);
 }
 
@@ -77,32 +77,12 @@ static bool ack_in_range(struct work *w)
 	return false;
 }
 
-static void congestion_acked(struct tcp *tcp, struct tcb *tcb, uint32_t acked, uint32_t flight_before)
-{
-	bool limited = (uint64_t)flight_before * 2 >= tcb->cc.cwnd;     /* cwnd grows only when it is used */
-
-	switch (newreno_acked(&tcb->cc, tcb->snd.una, acked, flight(tcb), tcb->snd.mss, limited)) {
-	case NEWRENO_PARTIAL:
-		rule(tcp, tcb, RECOVERY_PARTIAL);
-		tcb->want.retransmit = true;
-		break;
-	case NEWRENO_LEFT:
-		rule(tcp, tcb, RECOVERY_LEFT);
-		break;
-	case NEWRENO_NOTHING:
-	case NEWRENO_RETRANSMIT:
-		break;
-	}
-	tcb->limited_transmit = 0;
-}
-
 /* SND.UNA < SEG.ACK =< SND.NXT. */
 static void ack_advance(struct work *w)
 {
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
 	uint32_t acked = seq_distance(w->seg.ack, tcb->snd.una);
-	uint32_t flight_before = seq_distance(tcb->snd.max, tcb->snd.una);
 	struct rtt_bounds bounds = bounds_of(tcp);
 	uint32_t text = acked;
 
@@ -117,7 +97,6 @@ static void ack_advance(struct work *w)
 	tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
 	if (tcb->urgent_out && seq_ge(tcb->snd.una, tcb->snd.up))
 		tcb->urgent_out = false;
-	congestion_acked(tcp, tcb, acked, flight_before);
 	timer_acked(tcp, tcb);
 	if (ring_used(&tcb->send_ring) == 0)
 		ring_release(&tcb->send_ring, &tcp->buffers);
@@ -136,26 +115,6 @@ static bool ack_is_duplicate(const struct work *w)
 
 	return !tcb->persisting && !w->had_text && seq_eq(w->seg.ack, tcb->snd.una) &&
 	       seq_lt(tcb->snd.una, tcb->snd.max) && !w->seg.fin && !w->seg.syn && w->window == tcb->snd.wnd;
-}
-
-static void ack_duplicate(struct work *w)
-{
-	struct tcb *tcb = w->tcb;
-
-	rule(w->tcp, tcb, ACK_DUPLICATE);
-	switch (newreno_duplicate(&tcb->cc, tcb->snd.una, tcb->snd.nxt, flight(tcb), tcb->snd.mss)) {
-	case NEWRENO_RETRANSMIT:
-		rule(w->tcp, tcb, RECOVERY_ENTERED);
-		tcb->want.retransmit = true;
-		tcb->limited_transmit = 0;
-		break;
-	case NEWRENO_NOTHING:
-	case NEWRENO_PARTIAL:
-	case NEWRENO_LEFT:
-		if (!tcb->cc.recovering && tcb->limited_transmit < LIMITED_TRANSMIT_MAX)
-			tcb->limited_transmit++;
-		break;
-	}
 }
 
 /*
@@ -204,6 +163,7 @@ bool ack_process(struct work *w)
 {
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
+	struct heard heard = { 0 };
 	bool advanced;
 
 	if (!ack_in_range(w))
@@ -211,13 +171,18 @@ bool ack_process(struct work *w)
 	if (syn_unacked(tcb))
 		syn_acked_late(w);
 	advanced = ack_is_new(tcb, w->seg.ack);
+	heard.in_flight = flight(tcb);
+	heard.sacked = tcb->sb.sacked_bytes;
 	tcb->last_ack_received = tcp->now;
 	if (tcb->persisting || tcb->snd.wnd == 0)
 		tcb->retries = 0;       /* it answers, so it lives: never given up (MUST-37) */
-	if (advanced)
+	if (advanced) {
+		heard.acked = seq_distance(w->seg.ack, tcb->snd.una);
 		ack_advance(w);
-	else if (ack_is_duplicate(w))
-		ack_duplicate(w);
+	} else {
+		heard.duplicate = ack_is_duplicate(w);
+	}
+	recovery_ack(w, &heard);
 	tcb->probe_refused = !advanced && seq_eq(w->seg.ack, tcb->snd.una);
 	if (seq_ge(w->seg.ack, tcb->snd.una))
 		window_update(w, advanced);

@@ -283,7 +283,8 @@ static void wants_into_ready(struct tcp *tcp, struct tcb *tcb)
 {
 	if (tcp->config.cork_rto && unsent(tcb) > 0)
 		tcb->more = false;      /* whatever arrives lets go of what MSG_MORE holds */
-	if (tcb->want.ack_now || tcb->want.syn || tcb->want.retransmit || tcb->want.probe || unsent(tcb) > 0 ||
+	if (tcb->want.ack_now || tcb->want.syn || tcb->want.retransmit || tcb->want.probe || tcb->want.tail_probe ||
+	    unsent(tcb) > 0 || tcb->sb.lost_next != NONE ||
 	    (tcb->fin_queued && seq_le(tcb->snd.nxt, tcb->snd.end)))
 		tcb_ready(tcp, tcb);
 }
@@ -443,6 +444,11 @@ void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_
 
 	if (now > tcp->now)
 		tcp->now = now;
+	if (tcp->now != tcp->clock_seen) {
+		if (tcp->now - tcp->clock_seen < tcp->clock_step)
+			tcp->clock_step = tcp->now - tcp->clock_seen;
+		tcp->clock_seen = tcp->now;
+	}
 	tcp->segments_in++;
 	if (!segment_sound(tcp, arrival, &w.seg))
 		return;

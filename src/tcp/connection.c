@@ -3,6 +3,7 @@
 #include "tcp/connection.h"
 
 #include "tcp/port.h"
+#include "tcp/recovery.h"
 #include "tcp/timer.h"
 
 struct tcb *tcb_create(struct tcp *tcp)
@@ -33,6 +34,8 @@ void tcb_defaults(struct tcp *tcp, struct tcb *tcb)
 	for (unsigned i = 0; i < SLOTS; i++)
 		tcb->deadline[i] = TIME_NEVER;
 	rtt_init(&tcb->rtt, &bounds);
+	scoreboard_init(&tcb->sb);
+	tcb->congestion = (uint8_t)config->congestion;
 	tcb->ttl = 64;
 	tcb->nodelay = !config->nagle;
 	tcb->keepalive_probes = (uint8_t)config->keepalive_probes_max;
@@ -63,6 +66,7 @@ void tcb_destroy(struct tcp *tcp, struct tcb *tcb)
 	connection_remove(tcp, tcb);
 	port_unbind(tcp, tcb);
 	reassembly_release(tcp, tcb);
+	recovery_end(tcp, tcb);
 	ring_release(&tcb->send_ring, &tcp->buffers);
 	ring_release(&tcb->receive_ring, &tcp->buffers);
 	tcb->held = false;

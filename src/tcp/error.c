@@ -10,6 +10,7 @@
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/record.h"
+#include "tcp/recovery.h"
 
 #define HEADERS_V4 40
 
@@ -24,8 +25,7 @@ static void path_mtu_shrinks(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 	options_mss_update(tcp, tcb);
 	rule(tcp, tcb, ICMP_PATH_MTU);
 	if (tcb->snd.mss < before && synchronized(tcb) && !syn_unacked(tcb)) {
-		tcb->snd.nxt = tcb->snd.una;    /* what was too large was lost: again, smaller (RFC 1191 §6.4) */
-		tcb->want.retransmit = true;
+		recovery_resend(tcp, tcb);      /* what was too large was lost: again, smaller (RFC 1191 §6.4) */
 		tcb_ready(tcp, tcb);
 	}
 }

@@ -117,6 +117,12 @@ static int number_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option optio
 			return -EINVAL;
 		tcb->tos = (uint8_t)(value & 0xfc);
 		return 0;
+	case ELEVEN_OPTION_CONGESTION:
+		if (value >= CONTROLLERS)
+			return -EINVAL;
+		tcb->congestion = (uint8_t)value;
+		controller_choose(&tcb->cc, (enum controller_kind)value);
+		return 0;
 	case ELEVEN_OPTION_USER:
 		tcb->user = value;
 		return 0;
@@ -163,6 +169,7 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 	case ELEVEN_OPTION_WINDOW_CLAMP:
 	case ELEVEN_OPTION_TTL:
 	case ELEVEN_OPTION_TOS:
+	case ELEVEN_OPTION_CONGESTION:
 	case ELEVEN_OPTION_USER:
 	case ELEVEN_OPTION_UNREAD:
 		return number_set(tcp, tcb, option, value);
@@ -201,6 +208,7 @@ int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_opti
 		[ELEVEN_OPTION_TTL] = tcb->ttl,
 		[ELEVEN_OPTION_TOS] = tcb->tos,
 		[ELEVEN_OPTION_USER] = tcb->user,
+		[ELEVEN_OPTION_CONGESTION] = tcb->congestion,
 		[ELEVEN_OPTION_UNREAD] = tcb->unread_elsewhere,
 		[ELEVEN_OPTION_SOFT_ERRORS] = !tcb->soft_errors_off,
 	};

@@ -134,7 +134,12 @@ void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_option
 
 uint32_t timestamp_now(const struct tcp *tcp, const struct tcb *tcb)
 {
-	return (uint32_t)(tcp->now / 1000000u) + tcb->ts.offset;        /* 1 ms: RFC 7323 §5.4 */
+	return timestamp_at(tcb, tcp->now);
+}
+
+uint32_t timestamp_at(const struct tcb *tcb, uint64_t then)
+{
+	return (uint32_t)(then / 1000000u) + tcb->ts.offset;            /* 1 ms: RFC 7323 §5.4 */
 }
 
 bool options_echo_plausible(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg)

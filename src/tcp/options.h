@@ -23,6 +23,8 @@ uint16_t options_mss_offer(const struct tcp *tcp, const struct tcb *tcb);
 uint8_t options_wscale_offer(const struct tcb *tcb);
 
 uint32_t timestamp_now(const struct tcp *tcp, const struct tcb *tcb);
+/* What it was then. */
+uint32_t timestamp_at(const struct tcb *tcb, uint64_t then);
 /* RFC 7323 §5.4: a start that an outsider cannot guess, the same for a 4-tuple. */
 uint32_t timestamp_offset(const struct tcp *tcp, const struct tuple *tuple);
 /* Is what the segment echoes between our first SYN's timestamp and now? Without an echo nothing speaks against it. */

@@ -12,6 +12,7 @@
 
 #include "tcp/connection.h"
 #include "tcp/options.h"
+#include "tcp/recovery.h"
 #include "tcp/timer.h"
 #include "tcp/window.h"
 
@@ -237,9 +238,12 @@ static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chunk)
 {
 	struct seq end = seq_add(chunk->seq, chunk->text_bytes + chunk->fin);
+	bool timed = !recovery_sacks(tcb);
 
 	if (chunk->fin)
 		tcb->fin_sent = true;
+	if (!chunk->probe)
+		recovery_sent(tcp, tcb, chunk->seq, end, options_mss_now(tcp, tcb), !seq_eq(chunk->seq, tcb->snd.nxt));
 	if (chunk->again) {
 		tcb->retransmitted_segments++;
 		tcp->retransmitted_segments++;
@@ -257,12 +261,16 @@ static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chu
 	if (seq_eq(chunk->seq, tcb->snd.nxt) && !chunk->probe)
 		tcb->snd.nxt = end;
 	if (seq_gt(end, tcb->snd.max)) {
-		if (!tcb->timing && !chunk->again && !chunk->probe) {
+		if (timed && !tcb->timing && !chunk->again && !chunk->probe) {
 			tcb->timing = true;
 			tcb->rtt.timed_seq = chunk->seq;
 			tcb->rtt.timed_at_ns = tcp->now;
 		}
 		tcb->snd.max = end;
+	}
+	if (tcb->want.tail_probe) {
+		tcb->want.tail_probe = false;
+		tlp_sent(&tcb->detector, tcb->snd.nxt, chunk->again);
 	}
 	if (!chunk->probe)
 		timer_sent(tcp, tcb);

@@ -113,6 +113,7 @@ void listener_inherit(struct tcb *tcb, const struct tcb *listener)
 	tcb->user_timeout = listener->user_timeout;
 	tcb->fin_wait_2 = listener->fin_wait_2;
 	tcb->mss_cap = listener->mss_cap;
+	tcb->congestion = listener->congestion;
 	tcb->send_buffer = listener->send_buffer;
 	tcb->receive_buffer = listener->receive_buffer;
 	tcb->send_buffer_given = listener->send_buffer_given;

@@ -42,6 +42,22 @@ void rtt_sample(struct rtt *rtt, uint64_t sample_ns, const struct rtt_bounds *bo
 	rtt->rto_ns = rto_of(rtt, bounds);
 }
 
+void rtt_min_update(struct rtt *rtt, uint64_t sample_ns, uint64_t now)
+{
+	if (rtt->min_ns == 0 || sample_ns <= rtt->min_ns) {
+		rtt->min_ns = rtt->min_next_ns = sample_ns;
+		rtt->min_since_ns = now;
+		return;
+	}
+	if (rtt->min_next_ns == 0 || sample_ns < rtt->min_next_ns)
+		rtt->min_next_ns = sample_ns;
+	if (now - rtt->min_since_ns < RTT_MIN_LIFE_NS)
+		return;
+	rtt->min_ns = rtt->min_next_ns;
+	rtt->min_next_ns = sample_ns;
+	rtt->min_since_ns = now;
+}
+
 void rtt_backoff(struct rtt *rtt, const struct rtt_bounds *bounds)
 {
 	rtt->rto_ns = rtt->rto_ns >= bounds->most_ns / 2 ? bounds->most_ns : rtt->rto_ns * 2;

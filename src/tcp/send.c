@@ -7,19 +7,53 @@
 #include "tcp/connection.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
+#include "tcp/recovery.h"
 #include "tcp/timer.h"
 
 #define CORK_NS MS(200)                 /* tcp(7): the ceiling of TCP_CORK */
 #define SEND_LIMIT_LEAST (128u << 10)   /* so much may wait whatever cwnd is */
 
+/* Room in the peer's window behind SND.NXT. */
+static uint32_t window_room(const struct tcb *tcb)
+{
+	return tcb->snd.wnd > flight(tcb) ? tcb->snd.wnd - flight(tcb) : 0;
+}
+
+/* Room in the congestion window, old text and new. */
+static uint32_t cwnd_room(const struct tcb *tcb)
+{
+	uint32_t window = tcb->cc.cwnd + (uint32_t)tcb->limited_transmit * tcb->snd.mss;
+	uint32_t pipe = pipe_bytes(tcb);
+
+	return window > pipe ? window - pipe : 0;
+}
+
 /* SEG.LEN of what may be sent from SND.NXT on, by both windows. */
 static uint32_t usable(const struct tcb *tcb)
 {
-	uint32_t limited = (uint32_t)tcb->limited_transmit * tcb->snd.mss;
-	uint32_t window = min_u32(tcb->snd.wnd, tcb->cc.cwnd + limited);
-	uint32_t sent = flight(tcb);
+	return min_u32(window_room(tcb), cwnd_room(tcb));
+}
 
-	return window > sent ? window - sent : 0;
+/* A burst of the pacer's; all when it is off. */
+static uint32_t pacer_burst_bytes(const struct tcp *tcp, const struct tcb *tcb)
+{
+	struct pace pace = pace_of(tcp, tcb);
+
+	return pacer_on(&pace) ? pacer_burst(&pace) : UINT32_MAX;
+}
+
+/* The pacer: not yet, and when. */
+static bool paced_out(struct tcp *tcp, struct tcb *tcb)
+{
+	struct pace pace = pace_of(tcp, tcb);
+
+	if (pacer_open(&tcb->pacer, &pace, tcp->now))
+		return false;
+	if (tcb->deadline[SLOT_PACING] == TIME_NEVER)
+		timer_arm(tcp, tcb, SLOT_PACING, pacer_wake(&tcb->pacer, &pace));
+	tcb->cwnd_bound = true;
+	tcb->cwnd_bound_to = tcb->snd.nxt;
+	return true;
 }
 
 /* A large segment for the link to cut: whole segments, unless it is the last of the text. */
@@ -30,7 +64,7 @@ static uint32_t big_segment(const struct tcp *tcp, const struct tcb *tcb, uint32
 
 	if (most <= mss || bytes <= mss)
 		return min_u32(bytes, mss);
-	bytes = min_u32(bytes, most);
+	bytes = min_u32(bytes, max_u32(min_u32(most, pacer_burst_bytes(tcp, tcb)), mss));
 	return bytes == unsent(tcb) ? bytes : bytes - bytes % mss;
 }
 
@@ -74,7 +108,7 @@ static void restart_after_idle(struct tcp *tcp, struct tcb *tcb)
 	if (tcb->cc.cwnd <= tcp->config.initial_window * tcb->snd.mss)
 		return;
 	rule(tcp, tcb, IDLE_RESTART);
-	newreno_idle(&tcb->cc, tcb->snd.mss, (uint32_t)tcp->config.initial_window);
+	controller_idle(&tcb->cc, tcb->snd.mss, (uint32_t)tcp->config.initial_window);
 }
 
 static void chunk_finish(const struct tcb *tcb, struct chunk *chunk)
@@ -122,6 +156,56 @@ static bool probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	return true;
 }
 
+/* What was sent before, [seq, end); the FIN if it is in there. */
+static void chunk_again(const struct tcb *tcb, struct chunk *chunk, struct seq seq, struct seq end)
+{
+	*chunk = (struct chunk){ .seq = seq, .again = true };
+	chunk->fin = seq_gt(end, tcb->snd.end);
+	chunk->text_bytes = seq_distance(end, seq) - chunk->fin;
+	chunk->push = chunk->text_bytes > 0 && seq_gt(tcb->snd.push, seq) && seq_le(tcb->snd.push, end);
+}
+
+/* The first text that is lost, as much of it as may go in one segment. */
+static bool lost_segment(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
+{
+	uint32_t most, bytes, mss = options_mss_now(tcp, tcb);
+	struct seq seq, end;
+
+	if (!recovery_lost(tcp, tcb, &seq, &end))
+		return false;
+	most = cwnd_room(tcb);
+	bytes = seq_distance(end, seq);
+	/* Beyond the peer's window, should it have shrunk, goes only what is oldest (MAY-7 is not used). */
+	if (most == 0 || (!seq_eq(seq, tcb->snd.una) && seq_distance(end, tcb->snd.una) > tcb->snd.wnd) ||
+	    paced_out(tcp, tcb))
+		return false;
+	if (bytes > mss) {
+		most = min_u32(min_u32(most, pacer_burst_bytes(tcp, tcb)),
+			       tcp->interface[tcb->interface].segment_bytes_max);
+		bytes = min_u32(bytes, max_u32(most - most % mss, mss));
+		end = seq_add(seq, bytes);
+	}
+	chunk_again(tcb, chunk, seq, end);
+	return true;
+}
+
+/* TLP (RFC 8985 §7.3): a segment of new text, else the last again, whatever cwnd says. */
+static bool tail_probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
+{
+	uint32_t bytes = min_u32(min_u32(unsent(tcb), window_room(tcb)), options_mss_now(tcp, tcb));
+	struct seq seq, end;
+
+	if (bytes > 0) {
+		*chunk = (struct chunk){ .seq = tcb->snd.nxt, .text_bytes = bytes };
+		chunk_finish(tcb, chunk);
+		return true;
+	}
+	if (!recovery_tail(tcp, tcb, &seq, &end))
+		return false;
+	chunk_again(tcb, chunk, seq, end);
+	return true;
+}
+
 bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 {
 	uint32_t waiting, allowed, bytes, mss;
@@ -132,6 +216,11 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	if (tcb->want.retransmit && retransmission(tcp, tcb, chunk))
 		return true;
 	if (tcb->want.probe && probe(tcp, tcb, chunk))
+		return true;
+	if (tcb->want.tail_probe && tail_probe(tcp, tcb, chunk))
+		return true;
+	tcb->want.tail_probe = false;
+	if (tcb->episode.frto != FRTO_NEW_TEXT && lost_segment(tcp, tcb, chunk))
 		return true;
 	waiting = unsent(tcb);
 	restart_after_idle(tcp, tcb);
@@ -147,10 +236,16 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	}
 	mss = options_mss_now(tcp, tcb);
 	bytes = big_segment(tcp, tcb, bytes);
+	if (bytes < mss && bytes < waiting && cwnd_room(tcb) < window_room(tcb)) {
+		tcb->cwnd_bound = true;
+		tcb->cwnd_bound_to = tcb->snd.nxt;
+	}
 	if (bytes < mss && (bytes == 0 || !short_segment_allowed(tcp, tcb, bytes, waiting))) {
 		hold_back(tcp, tcb);
 		return false;
 	}
+	if (paced_out(tcp, tcb))
+		return false;
 	if (bytes < waiting && bytes > mss)
 		bytes -= bytes % mss;
 	chunk->text_bytes = bytes;

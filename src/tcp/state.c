@@ -4,6 +4,7 @@
  * place that assigns it, and a move that the RFC does not know is our own fault: CHECK.
  */
 #include "tcp/connection.h"
+#include "tcp/recovery.h"
 #include "tcp/timer.h"
 
 #define TO(state) (1u << (state))
@@ -53,6 +54,7 @@ void tcb_closed(struct tcp *tcp, struct tcb *tcb, enum rule rule, int error)
 	timer_disarm_all(tcp, tcb);
 	connection_remove(tcp, tcb);
 	reassembly_release(tcp, tcb);
+	recovery_end(tcp, tcb);
 	ring_release(&tcb->send_ring, &tcp->buffers);
 	tcb->snd.nxt = tcb->snd.max = seq_max(tcb->snd.max, tcb->snd.end);
 	memset(&tcb->want, 0, sizeof(tcb->want));

@@ -6,6 +6,7 @@
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/record.h"
+#include "tcp/recovery.h"
 #include "tcp/timer.h"
 
 static uint32_t sub_states(const struct tcb *tcb)
@@ -25,7 +26,7 @@ static uint32_t sub_states(const struct tcb *tcb)
 	sub |= tcb->passive ? ELEVEN_SUB_PASSIVE : 0;
 	sub |= tcb->kind == KIND_SYN_RECEIVED ? ELEVEN_SUB_REQUEST : 0;
 	sub |= synchronized(tcb) && tcb->state != TCP_TIME_WAIT && tcb->snd.wnd == 0 ? ELEVEN_SUB_ZERO_WINDOW : 0;
-	sub |= tcb->cc.recovering ? ELEVEN_SUB_RECOVERY : 0;
+	sub |= tcb->episode.phase != EPISODE_OPEN ? ELEVEN_SUB_RECOVERY : 0;
 	sub |= tcb->state == TCP_CLOSED && tcb->bound ? ELEVEN_SUB_BOUND : 0;
 	sub |= tcb->timestamps ? ELEVEN_SUB_TIMESTAMPS : 0;
 	sub |= tcb->sack ? ELEVEN_SUB_SACK : 0;
@@ -50,14 +51,29 @@ static void status_sequence(const struct tcp *tcp, const struct tcb *tcb, struct
 	s->mss_receive = tcb->rcv.mss ? tcb->rcv.mss : options_mss_offer(tcp, tcb);
 	s->snd_wscale = tcb->snd.wscale;
 	s->rcv_wscale = tcb->rcv.wscale;
-	s->dup_acks = tcb->cc.dup_acks;
+	s->dup_acks = tcb->episode.dup_acks;
 	s->cwnd = tcb->cc.cwnd;
 	s->ssthresh = tcb->cc.ssthresh;
-	s->flight = seq_distance(tcb->snd.max, tcb->snd.una);
+	s->flight = recovery_sacks(tcb) ? pipe_bytes(tcb) : seq_distance(tcb->snd.max, tcb->snd.una);
 	s->rto = tcb->rtt.rto_ns;
 	s->srtt = tcb->rtt.srtt_ns;
 	s->rttvar = tcb->rtt.rttvar_ns;
 	s->min_rtt = tcb->rtt.min_ns;
+}
+
+static void status_recovery(const struct tcp *tcp, const struct tcb *tcb, struct eleven_status *s)
+{
+	struct pace pace = pace_of(tcp, tcb);
+
+	s->sacked = tcb->sb.sacked_bytes;
+	s->lost = tcb->sb.lost_bytes;
+	s->resent = tcb->sb.again_bytes;
+	s->delivered = tcb->delivered;
+	s->pacing_rate = pacer_rate(&pace);
+	s->congestion = synchronized(tcb) ? tcb->cc.kind : tcb->congestion;
+	s->phase = tcb->episode.phase;
+	s->undos = tcb->episode.undos;
+	s->reordering = tcb->detector.reordering;
 }
 
 static void status_counters(const struct tcb *tcb, struct eleven_status *s)
@@ -117,6 +133,7 @@ static void status_fill(const struct tcp *tcp, const struct tcb *tcb, struct ele
 	if (tcb->urgent_in && seq_gt(tcb->rcv.up, rcv_taken(tcb)))
 		s->urgent = seq_distance(tcb->rcv.up, rcv_taken(tcb));
 	status_sequence(tcp, tcb, s);
+	status_recovery(tcp, tcb, s);
 	status_counters(tcb, s);
 }
 

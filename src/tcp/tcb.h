@@ -31,8 +31,12 @@
 #include "base/table.h"
 #include "base/time.h"
 #include "base/wheel.h"
-#include "tcp/newreno.h"
+#include "tcp/controller.h"
+#include "tcp/detector.h"
+#include "tcp/episode.h"
+#include "tcp/pacer.h"
 #include "tcp/rtt.h"
+#include "tcp/scoreboard.h"
 #include "tcp/tcp.h"
 #include "tcp/tuple.h"
 #include "wire/tcp.h"
@@ -60,15 +64,19 @@ enum kind {
 
 /* Timers: fixed slots of deadlines; timer.c says when each is armed and what it does. */
 enum slot {
+	SLOT_LOSS,              /* first, for it puts RETRANSMISSION off when both are due: what may be but late
+				   counts as lost; or, with `loss_probe`, a probe of the tail is due */
 	SLOT_RETRANSMISSION,    /* text, SYN or FIN unacknowledged; or, with `persisting`, a probe is due */
 	SLOT_DELAYED_ACK,
 	SLOT_KEEPALIVE,
 	SLOT_STATE,             /* FIN-WAIT-2 of an orphan; TIME-WAIT */
 	SLOT_CORK,              /* a short segment held back goes at last */
+	SLOT_PACING,            /* what the pacer holds back may go */
 	SLOTS
 };
 
 #define NONE UINT32_MAX         /* no index */
+#define CLOCK_STEP_MOST_NS MS(10)       /* a clock coarser than this is none; and what is assumed at the start */
 
 struct tcb {
 	_Alignas(16) struct wheel_entry timer;       /* the nearest deadline of all slots, or one before it */
@@ -123,12 +131,19 @@ struct tcb {
 	uint32_t reassembly;            /* index of its ranges in the pool, NONE without a gap */
 	uint64_t deadline[SLOTS];       /* TIME_NEVER: not armed */
 	struct rtt rtt;
-	struct newreno cc;
+	struct controller cc;
+	struct episode episode;
+	struct detector detector;
+	struct scoreboard sb;
+	struct pacer pacer;
+	uint64_t delivered;             /* bytes, by cumulative ACK and SACK */
 
 	uint8_t retries;                /* retransmissions, or probes, since the last ACK */
 	uint8_t keepalives;             /* unanswered */
 	uint8_t quick_acks;             /* ACKs still sent at once */
-	uint8_t limited_transmit;       /* segments sent beyond cwnd on the first duplicate ACKs */
+	uint8_t limited_transmit;       /* segments sent beyond cwnd on the first duplicate ACKs; without SACK */
+	uint8_t congestion;             /* enum controller_kind, of the next ESTABLISHED */
+	struct seq cwnd_bound_to;       /* SND.NXT when cwnd, or the pacer, held text back last, if cwnd_bound */
 
 	struct {                        /* raised by steps and timeouts, answered by output.c */
 		bool ack_now : 1;       /* an ACK must go */
@@ -137,6 +152,7 @@ struct tcb {
 		bool probe : 1;         /* persist */
 		bool keepalive : 1;
 		bool override : 1;      /* a short segment, held back long enough */
+		bool tail_probe : 1;    /* TLP: a segment beyond cwnd, new or the last again */
 	} want;
 
 	bool passive : 1;               /* opened by a listener */
@@ -161,7 +177,9 @@ struct tcb {
 	bool window_scale : 1;          /* negotiated */
 	bool persisting : 1;            /* SLOT_RETRANSMISSION is the persist timer */
 	bool probe_refused : 1;         /* the last probe's byte was not taken, as an ACK since then says */
-	bool timing : 1;                /* a segment is being timed for the RTT */
+	bool timing : 1;                /* a segment is being timed for the RTT: SYN, or without SACK */
+	bool loss_probe : 1;            /* SLOT_LOSS is the probe's */
+	bool cwnd_bound : 1;
 	bool interactive : 1;           /* text goes both ways: no quick ACKs */
 	bool send_starved : 1;          /* a SEND was short: signal when there is room */
 	bool urgent_out : 1;            /* snd.up means something */
@@ -274,8 +292,10 @@ struct tcp {                            /* what all connections of a stack share
 	struct eleven_config config;
 	struct trace *trace;
 	uint64_t now;                   /* of the call or packet in work */
+	uint64_t clock_seen;            /* `now` of the packet before this one */
+	uint64_t clock_step;            /* the clock's step: the least by which it was seen to move */
 	struct tcp_interface interface[TCP_INTERFACES];
-	struct pool tcbs, syn_received, time_wait, reassembly;
+	struct pool tcbs, syn_received, time_wait, reassembly, sent;
 	struct table connections;       /* by 4-tuple: tcbs and records */
 	struct table bound;             /* by local port: what was bound or connected by a program */
 	struct buffers buffers;

@@ -5,7 +5,7 @@
 #include "tcp/connection.h"
 
 struct layout {
-	size_t tcbs, syn_received, time_wait, reassembly, connections, bound, replies, buffers, bytes;
+	size_t tcbs, syn_received, time_wait, reassembly, sent, connections, bound, replies, buffers, bytes;
 };
 
 static size_t place(size_t *at, size_t bytes)
@@ -28,6 +28,7 @@ static struct layout layout_of(const struct eleven_config *config)
 	l.syn_received = place(&at, pool_bytes(sizeof(struct syn_received), syns));
 	l.time_wait = place(&at, pool_bytes(sizeof(struct time_wait), waits));
 	l.reassembly = place(&at, pool_bytes(sizeof(struct reassembly), (uint32_t)config->reassembly_max));
+	l.sent = place(&at, pool_bytes(sizeof(struct sent), (uint32_t)config->sent_records_max));
 	l.connections = place(&at, table_bytes(tcbs + syns + waits));
 	l.bound = place(&at, table_bytes(tcbs));
 	l.replies = place(&at, config->replies_max * sizeof(struct reply));
@@ -72,6 +73,10 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 		  offsetof(struct time_wait, link));
 	pool_init(&tcp->reassembly, base + l.reassembly, sizeof(struct reassembly), (uint32_t)config->reassembly_max,
 		  offsetof(struct reassembly, link));
+	pool_init(&tcp->sent, base + l.sent, sizeof(struct sent), (uint32_t)config->sent_records_max,
+		  offsetof(struct sent, next));
+	tcp->clock_seen = now;
+	tcp->clock_step = CLOCK_STEP_MOST_NS;
 	table_init(&tcp->connections, base + l.connections, entries);
 	table_init(&tcp->bound, base + l.bound, (uint32_t)config->connections_max);
 	tcp->replies = (struct reply *)(void *)(base + l.replies);

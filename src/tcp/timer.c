@@ -7,10 +7,18 @@
  * entry fires, finds nothing due, and is set to the nearest deadline.  So the ordinary life of
  * the retransmission timer, which every ACK pushes back, costs a store.
  *
+ *  LOSS            with SACK, of RFC 8985; one slot, for the two exclude each other (§8), and with RETRANSMISSION still
+ *                  one wheel entry.
+ *     reordering   armed by an ACK after which something sent before what it delivers is missing, and may be but
+ *                  late.  Expiry: it is lost.
+ *     probe        (`loss_probe`) armed when new text goes out or an ACK leaves some in flight, while nothing is
+ *                  sacked, lost or being probed: 2 SRTT, at most what is left of RETRANSMISSION.  Expiry: a segment
+ *                  beyond cwnd, and RETRANSMISSION starts over.
+ *                  Disarmed with the first SACK, by any other timeout, and when all is acknowledged.
  *  RETRANSMISSION  armed when text, SYN or FIN goes out and it is not running (RFC 6298 §5.1);
  *                  started over when new text is acknowledged, disarmed when all is (§5.2, §5.3).
- *                  Expiry: the oldest segment again, RTO doubled (§5.4-5.6); after R2, or the
- *                  user timeout, the connection is given up (§3.8.3).
+ *                  Expiry: all not sacked counts as lost, the oldest segment goes again, RTO doubled
+ *                  (§5.4-5.6); after R2, or the user timeout, the connection is given up (§3.8.3).
  *     as persist   armed when the window does not let waiting text go and nothing is in flight.
  *                  Expiry: a probe, interval doubled; never given up while answers come (MUST-37).
  *  DELAYED_ACK     armed when text arrives that need not be acknowledged at once (§3.8.6.3);
@@ -20,6 +28,7 @@
  *  STATE           TIME-WAIT: 2 MSL, started over by the peer's FIN (§3.10.7.4 Eighth).
  *                  FIN-WAIT-2 without a program: the connection is forgotten (tcp(7)).
  *  CORK            armed when a short segment is held back on the program's wish (tcp(7): 200 ms).
+ *  PACING          armed when the pacer holds a segment back.  Expiry: another try (RFC 9937 §6.4).
  */
 #include "tcp/timer.h"
 
@@ -27,6 +36,7 @@
 
 #include "tcp/connection.h"
 #include "tcp/output.h"
+#include "tcp/recovery.h"
 #include "tcp/record.h"
 
 static uint64_t nearest(const struct tcb *tcb)
@@ -129,6 +139,37 @@ void timer_acked(struct tcp *tcp, struct tcb *tcb)
 	timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));
 }
 
+/* RFC 8985 §7.2. */
+void timer_loss_probe(struct tcp *tcp, struct tcb *tcb)
+{
+	uint64_t rto = tcb->deadline[SLOT_RETRANSMISSION];
+
+	if (tcb->episode.phase != EPISODE_OPEN || !scoreboard_plain(&tcb->sb) || !tlp_allowed(&tcb->detector) ||
+	    tcb->persisting || !recovery_sacks(tcb))
+		return;
+	rto = rto == TIME_NEVER ? tcb->rtt.rto_ns : rto > tcp->now ? rto - tcp->now : 0;
+	tcb->loss_probe = true;
+	timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + tlp_timeout(tcb->rtt.srtt_ns, flight(tcb) <= tcb->snd.mss,
+							      DETECTOR_ACK_DELAY_NS, tcp->clock_step, rto));
+}
+
+void timer_loss(struct tcp *tcp, struct tcb *tcb, uint64_t wait_ns)
+{
+	timer_disarm(tcb, SLOT_LOSS);
+	if (wait_ns > 0) {
+		tcb->loss_probe = false;
+		timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + wait_ns);
+	} else if (flight(tcb) > 0) {
+		timer_loss_probe(tcp, tcb);
+	}
+}
+
+void timer_probed(struct tcp *tcp, struct tcb *tcb)
+{
+	timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));
+	tcb_ready(tcp, tcb);
+}
+
 void timer_persist(struct tcp *tcp, struct tcb *tcb)
 {
 	if (tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER)
@@ -213,10 +254,7 @@ static void timeout_text(struct tcp *tcp, struct tcb *tcb)
 		rule(tcp, tcb, TIMEOUT_PERSIST);
 		tcb->want.probe = true;
 	} else {
-		rule(tcp, tcb, TIMEOUT_RETRANSMISSION);
-		newreno_timeout(&tcb->cc, tcb->snd.max, flight(tcb), tcb->snd.mss, tcb->retries > 0);
-		tcb->snd.nxt = tcb->snd.una;
-		tcb->want.retransmit = true;
+		recovery_timeout(tcp, tcb);
 	}
 	tcb->retries += tcb->retries < UINT8_MAX;
 	tcb->timing = false;
@@ -295,6 +333,11 @@ static void timeout_slot(struct tcp *tcp, struct tcb *tcb, enum slot slot)
 {
 	tcb->deadline[slot] = TIME_NEVER;
 	switch (slot) {
+	case SLOT_LOSS:
+		trace_timeout(tcp, tcb, tcb->loss_probe ? ELEVEN_TIMER_LOSS_PROBE : ELEVEN_TIMER_REORDERING);
+		recovery_loss_timeout(tcp, tcb);
+		tcb_ready(tcp, tcb);
+		break;
 	case SLOT_RETRANSMISSION:
 		timeout_retransmission(tcp, tcb);
 		break;
@@ -314,6 +357,9 @@ static void timeout_slot(struct tcp *tcp, struct tcb *tcb, enum slot slot)
 		if (tcb->send_starved)
 			tcb_signal(tcp, tcb, ELEVEN_SIGNAL_SEND);       /* memory may be there by now */
 		tcb->want.override = tcb->cork || tcb->more;
+		tcb_ready(tcp, tcb);
+		break;
+	case SLOT_PACING:
 		tcb_ready(tcp, tcb);
 		break;
 	case SLOTS:
@@ -370,6 +416,8 @@ enum eleven_timer timer_next(const struct tcb *tcb, uint64_t *deadline)
 		[SLOT_KEEPALIVE] = ELEVEN_TIMER_KEEPALIVE,
 		[SLOT_STATE] = ELEVEN_TIMER_FIN_WAIT_2,
 		[SLOT_CORK] = ELEVEN_TIMER_DELAYED_ACK,
+		[SLOT_LOSS] = ELEVEN_TIMER_LOSS_PROBE,
+		[SLOT_PACING] = ELEVEN_TIMER_PACING,
 	};
 	enum slot first = SLOTS;
 
@@ -387,6 +435,8 @@ enum eleven_timer timer_next(const struct tcb *tcb, uint64_t *deadline)
 		return ELEVEN_TIMER_PERSIST;
 	if (first == SLOT_RETRANSMISSION && !synchronized(tcb))
 		return ELEVEN_TIMER_SYN;
+	if (first == SLOT_LOSS && !tcb->loss_probe)
+		return ELEVEN_TIMER_REORDERING;
 	if (first == SLOT_STATE && tcb->state == TCP_TIME_WAIT)
 		return ELEVEN_TIMER_TIME_WAIT;
 	return names[first];

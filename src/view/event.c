@@ -160,6 +160,12 @@ const char *event_timer(const struct eleven_trace *trace)
 		return "orphan limit";
 	case ELEVEN_TIMER_TIME_WAIT:
 		return "2 MSL over";
+	case ELEVEN_TIMER_LOSS_PROBE:
+		return "nothing heard";
+	case ELEVEN_TIMER_REORDERING:
+		return "not only late";
+	case ELEVEN_TIMER_PACING:
+		return "its turn";
 	case ELEVEN_TIMER_NONE:
 	case ELEVEN_TIMERS:
 		break;

@@ -64,6 +64,9 @@ static const char *timer_name(enum eleven_timer timer)
 		[ELEVEN_TIMER_KEEPALIVE] = "keepalive",
 		[ELEVEN_TIMER_FIN_WAIT_2] = "fin-wait-2",
 		[ELEVEN_TIMER_TIME_WAIT] = "time-wait",
+		[ELEVEN_TIMER_LOSS_PROBE] = "loss-probe",
+		[ELEVEN_TIMER_REORDERING] = "reordering",
+		[ELEVEN_TIMER_PACING] = "pacing",
 	};
 
 	return (unsigned)timer < ELEVEN_TIMERS ? names[timer] : "unknown";

@@ -138,6 +138,8 @@ static void timer_print(FILE *out, const struct conn_view *conn)
 	switch (timer->kind) {
 	case ELEVEN_TIMER_RETRANSMISSION:
 	case ELEVEN_TIMER_SYN:
+	case ELEVEN_TIMER_LOSS_PROBE:
+	case ELEVEN_TIMER_REORDERING:
 		fprintf(out, " on (%2.2f/%llu/0)", seconds, count);
 		return;
 	case ELEVEN_TIMER_KEEPALIVE:
@@ -151,6 +153,7 @@ static void timer_print(FILE *out, const struct conn_view *conn)
 		fprintf(out, " timewait (%2.2f/0/0)", seconds);
 		return;
 	case ELEVEN_TIMER_NONE:
+	case ELEVEN_TIMER_PACING:
 	case ELEVEN_TIMER_DELAYED_ACK:  /* the kernel tells nobody of this one */
 	case ELEVEN_TIMERS:
 		break;

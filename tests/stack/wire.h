@@ -130,6 +130,7 @@ static inline void wire_defaults(struct wire *w, unsigned stacks, uint64_t seed)
 		w->config[i].time_wait_max = 256;
 		w->config[i].syn_received_max = 256;
 		w->config[i].buffer_bytes = 8 << 20;
+		w->config[i].sent_records_max = 16384;
 	}
 }
 

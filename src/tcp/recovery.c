@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loss recovery of a connection; see recovery.h.
+ *
+ * The order in which an ACK is looked at: what it delivers (scoreboard), RTT, reordering and D-SACK (detector), was
+ * the loss none (undo), is more lost (RACK), is the episode over, how large is the window now, which timer next.
+ */
+#include "tcp/recovery.h"
+
+#include "tcp/options.h"
+#include "tcp/timer.h"
+
+#define LIMITED_TRANSMIT_MAX 2          /* RFC 3042 §2 */
+
+static struct rtt_bounds bounds_of(const struct tcp *tcp)
+{
+	return (struct rtt_bounds){ tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most,
+				    tcp->config.rto_margin_least };
+}
+
+void recovery_begin(struct tcp *tcp, struct tcb *tcb)
+{
+	/* A SYN that was lost, twice, starts the window at one segment (RFC 5681 §3.1, RFC 6928 §2). */
+	controller_init(&tcb->cc, tcb->congestion, tcb->snd.mss,
+			tcb->retries > 1 ? 1 : (uint32_t)tcp->config.initial_window, tcp->config.initial_ssthresh,
+			tcb->snd.nxt);
+	detector_init(&tcb->detector, tcb->snd.una);
+	tcb->episode = (struct episode){ 0 };
+	tcb->pacer = (struct pacer){ 0 };
+	tcb->cwnd_bound = false;
+	tcb->limited_transmit = 0;
+}
+
+void recovery_end(struct tcp *tcp, struct tcb *tcb)
+{
+	scoreboard_clear(&tcb->sb, &tcp->sent);
+	tcb->sb.blind = false;
+}
+
+/* ---- sending */
+
+void recovery_sent(struct tcp *tcp, struct tcb *tcb, struct seq seq, struct seq end, uint32_t segment, bool again)
+{
+	struct pace pace = pace_of(tcp, tcb);
+	uint32_t bytes = seq_distance(end, seq);
+
+	pacer_sent(&tcb->pacer, &pace, bytes, tcp->now);
+	if (tcb->episode.phase != EPISODE_OPEN)
+		episode_sent(&tcb->episode, bytes, again, tcb->timestamps, timestamp_now(tcp, tcb));
+	if (!recovery_sacks(tcb))
+		return;
+	if (again) {
+		if (!scoreboard_sent_again(&tcb->sb, &tcp->sent, seq, end, tcp->now, tcb->delivered))
+			rule(tcp, tcb, SCOREBOARD_FULL);
+		return;
+	}
+	scoreboard_sent(&tcb->sb, &tcp->sent, seq, end, (uint16_t)segment, tcp->now, tcb->delivered,
+			(uint32_t)tcp->config.sent_records_each);
+	if (tcb->sb.blind)
+		rule(tcp, tcb, SCOREBOARD_FULL);
+	if (seq_lt(seq, tcb->snd.max))
+		scoreboard_doubt(&tcb->sb, &tcp->sent);
+	if (tcb->want.tail_probe)
+		return;
+	timer_loss_probe(tcp, tcb);
+}
+
+bool recovery_lost(struct tcp *tcp, struct tcb *tcb, struct seq *seq, struct seq *end)
+{
+	if (!recovery_sacks(tcb) || tcb->sb.lost_next == NONE)
+		return false;
+	return scoreboard_lost(&tcb->sb, &tcp->sent, seq, end);
+}
+
+bool recovery_tail(struct tcp *tcp, struct tcb *tcb, struct seq *seq, struct seq *end)
+{
+	uint32_t bytes, mss = options_mss_now(tcp, tcb);
+
+	if (!recovery_sacks(tcb) || !scoreboard_last(&tcb->sb, &tcp->sent, seq, end))
+		return false;
+	bytes = seq_distance(*end, *seq);
+	if (bytes > mss)
+		*seq = seq_sub(*end, bytes % mss ? bytes % mss : mss);
+	return true;
+}
+
+/* ---- undo */
+
+static void undo(struct tcp *tcp, struct tcb *tcb)
+{
+	if (recovery_sacks(tcb)) {
+		scoreboard_unlose(&tcb->sb, &tcp->sent);
+		tcb->detector.reordering |= tcb->episode.phase == EPISODE_RECOVERY;
+	}
+	controller_undo(&tcb->cc);
+	episode_undone(&tcb->episode);
+}
+
+/* Was what is being repaired, or was repaired last, a loss at all? */
+static void undo_check(struct work *w, const struct heard *heard, const struct delivery *d, bool dsack)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	struct episode *e = &tcb->episode;
+	const struct tcp_options *o = &w->seg.options;
+
+	if (heard->acked && d->again && o->has_timestamps && o->tsecr && episode_eifel(e, o->tsecr)) {
+		rule(tcp, tcb, UNDO_EIFEL);
+		undo(tcp, tcb);
+	} else if (dsack && episode_duplicate_reported(e, o->sack[0].left, o->sack[0].right)) {
+		rule(tcp, tcb, UNDO_DSACK);
+		undo(tcp, tcb);
+	}
+	if (e->phase != EPISODE_TIMEOUT)
+		return;
+	switch (episode_frto(e, tcb->snd.una, heard->acked > 0, d->after, d->sacked_bytes > 0)) {
+	case FRTO_SPURIOUS:
+		rule(tcp, tcb, UNDO_FRTO);
+		undo(tcp, tcb);
+		break;
+	case FRTO_SEND_NEW:
+		/* Two new segments; with nothing new to send there is nothing to learn. */
+		tcb->cc.cwnd = max_u32(tcb->cc.cwnd, 2 * (uint32_t)tcb->snd.mss);
+		if (unsent(tcb) == 0 || tcb->snd.wnd <= flight(tcb))
+			e->frto = 0;
+		break;
+	case FRTO_NOTHING:
+	case FRTO_LOST:
+		break;
+	}
+}
+
+/* ---- loss */
+
+static void recovery_enter(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, bool first)
+{
+	uint32_t window = min_u32(heard->in_flight, tcb->cc.cwnd);
+
+	controller_loss(&tcb->cc, first ? window : tcb->cc.cwnd, tcb->snd.mss, tcp->now, first);
+	episode_enter(&tcb->episode, tcb->snd.una, tcb->snd.nxt, heard->in_flight, heard->sacked, tcp->now);
+}
+
+/* RFC 8985 §6.2 step 5.  Answers whether something is lost anew. */
+static bool detect(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, uint64_t *wait_ns)
+{
+	struct detector *d = &tcb->detector;
+	struct episode *e = &tcb->episode;
+	uint64_t window, again_ns;
+	uint32_t lost;
+
+	*wait_ns = 0;
+	if (d->rtt_ns == 0)
+		return false;
+	window = rack_window(d, tcb->sb.sacked_segments, e->phase != EPISODE_OPEN, tcb->rtt.min_ns, tcb->rtt.srtt_ns,
+			     tcp->clock_step);
+	lost = scoreboard_detect(&tcb->sb, &tcp->sent, d->order, d->end, d->rtt_ns + window, tcp->now, wait_ns,
+				 &again_ns);
+	if (lost == 0)
+		return false;
+	if (e->phase == EPISODE_OPEN) {
+		rule(tcp, tcb, RACK_LOST);
+		rule(tcp, tcb, RECOVERY_ENTERED);
+		recovery_enter(tcp, tcb, heard, true);
+	} else if (again_ns > e->reduced_ns) {
+		/* Lost twice: a second sign of congestion (RFC 5681 §4.3). */
+		rule(tcp, tcb, RACK_LOST_AGAIN);
+		recovery_enter(tcp, tcb, heard, false);
+	} else {
+		rule(tcp, tcb, RACK_LOST);
+	}
+	return true;
+}
+
+/* SND.UNA reached `recover`; what is lost beyond it is a loss of its own. */
+static void recovery_leave(struct tcp *tcp, struct tcb *tcb, const struct heard *heard)
+{
+	bool repaired = tcb->episode.phase == EPISODE_RECOVERY;
+
+	if (!episode_ended(&tcb->episode, tcb->snd.una))
+		return;
+	rule(tcp, tcb, RECOVERY_LEFT);
+	rack_recovered(&tcb->detector);
+	if (repaired)
+		tcb->cc.cwnd = tcb->cc.ssthresh;
+	if (tcb->sb.lost_bytes > 0 && repaired) {
+		rule(tcp, tcb, RECOVERY_ENTERED);
+		recovery_enter(tcp, tcb, heard, true);
+	}
+}
+
+/* ---- windows */
+
+static void window_grow(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, uint32_t bytes, uint64_t rtt_ns)
+{
+	struct pace pace = pace_of(tcp, tcb);
+	struct controller_ack ack = {
+		.now = tcp->now, .rtt_ns = rtt_ns, .srtt_ns = tcb->rtt.srtt_ns, .step_ns = tcp->clock_step,
+		.bytes = bytes, .mss = tcb->snd.mss, .una = tcb->snd.una, .nxt = tcb->snd.nxt,
+		.paced = pacer_on(&pace), .after_timeout = tcb->episode.phase == EPISODE_TIMEOUT,
+	};
+
+	if (tcb->cwnd_bound && seq_gt(tcb->snd.una, tcb->cwnd_bound_to))
+		tcb->cwnd_bound = false;
+	/* RFC 7661: a window that is not made use of says nothing and does not grow. */
+	ack.limited = ack.after_timeout || tcb->cwnd_bound ||
+		      (pace.slow_start && (uint64_t)heard->in_flight * 2 >= tcb->cc.cwnd);
+	controller_acked(&tcb->cc, &ack);
+}
+
+static void window_update(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, const struct delivery *d,
+			  bool lost, uint64_t rtt_ns)
+{
+	uint32_t delivered = d->acked_bytes + d->sacked_bytes;
+
+	if (tcb->episode.phase == EPISODE_RECOVERY) {
+		if (delivered > 0 || tcb->episode.first)
+			tcb->cc.cwnd = max_u32(prr_cwnd(&tcb->episode, delivered, pipe_bytes(tcb), tcb->cc.ssthresh,
+							tcb->snd.mss, heard->acked > 0 && !lost), tcb->snd.mss);
+	} else if (tcb->episode.phase == EPISODE_TIMEOUT ? delivered > 0 : heard->acked > 0) {
+		/* While nothing is lost, SACK alone grows nothing (RFC 3042 §2). */
+		window_grow(tcp, tcb, heard, tcb->episode.phase == EPISODE_TIMEOUT ? delivered : heard->acked, rtt_ns);
+	}
+}
+
+/* ---- an ACK */
+
+/* RFC 2883 §4: does the first block report a duplicate?  To be judged by the ACK in the same segment (§5). */
+static bool is_dsack(const struct segment *seg)
+{
+	const struct tcp_options *o = &seg->options;
+
+	if (o->sack_count == 0 || !seq_lt(o->sack[0].left, o->sack[0].right))
+		return false;
+	if (seq_le(o->sack[0].right, seg->ack))
+		return true;
+	return o->sack_count > 1 && seq_ge(o->sack[0].left, o->sack[1].left) &&
+	       seq_le(o->sack[0].right, o->sack[1].right);
+}
+
+static void deliveries(struct work *w, const struct heard *heard, struct delivery *d, bool dsack)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	const struct tcp_options *o = &w->seg.options;
+
+	if (heard->acked)
+		scoreboard_acked(&tcb->sb, &tcp->sent, tcb->snd.una, d);
+	for (unsigned i = dsack; i < o->sack_count; i++) {
+		if (seq_le(o->sack[i].right, tcb->snd.una))
+			continue;       /* old news */
+		if (!scoreboard_sack(&tcb->sb, &tcp->sent, tcb->snd.una, o->sack[i].left, o->sack[i].right, d))
+			rule(tcp, tcb, SACK_IGNORED);
+	}
+	tcb->delivered += d->acked_bytes + d->sacked_bytes;
+}
+
+/* What the last transmitted of what was delivered tells of the round trip; answers the RTT, 0: none. */
+static uint64_t round_trip(struct work *w, const struct delivery *d)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	const struct tcp_options *o = &w->seg.options;
+	struct detector_delivered what = { d->sent_ns, d->order, d->end, d->ever, false };
+	struct rtt_bounds bounds = bounds_of(tcp);
+	uint64_t rtt = tcp->now > d->sent_ns ? tcp->now - d->sent_ns : 1;
+
+	if (!d->any)
+		return 0;
+	if (d->ever && tcb->timestamps && o->has_timestamps)
+		what.echo_older = seq_lt(seq_of(o->tsecr), seq_of(timestamp_at(tcb, d->sent_ns)));
+	rack_delivered(&tcb->detector, &what, tcb->rtt.min_ns, tcp->now);
+	if (d->ever || d->mixed)
+		return 0;
+	rtt_min_update(&tcb->rtt, rtt, tcp->now);
+	if (seq_gt(d->end, tcb->rtt.timed_seq)) {       /* one for SRTT each round trip (RFC 6298 §3) */
+		tcb->rtt.timed_seq = tcb->snd.nxt;
+		rtt_sample(&tcb->rtt, rtt, &bounds);
+	}
+	return rtt;
+}
+
+static void probe_check(struct work *w, const struct heard *heard, bool dsack)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	bool covers = dsack && seq_eq(w->seg.options.sack[0].right, tcb->detector.probe_end);
+	bool plain = heard->duplicate && w->seg.options.sack_count == 0;
+
+	if (tlp_acked(&tcb->detector, w->seg.ack, covers, plain) != TLP_LOSS || tcb->episode.phase != EPISODE_OPEN)
+		return;
+	rule(tcp, tcb, TLP_REPAIRED);
+	controller_loss(&tcb->cc, min_u32(heard->in_flight, tcb->cc.cwnd), tcb->snd.mss, tcp->now, true);
+	tcb->cc.cwnd = min_u32(tcb->cc.cwnd, tcb->cc.ssthresh);
+}
+
+static void sack_ack(struct work *w, const struct heard *heard)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+	struct delivery d = { .highest = tcb->detector.fack };
+	bool dsack = is_dsack(&w->seg), lost;
+	uint64_t wait_ns, rtt_ns;
+
+	deliveries(w, heard, &d, dsack);
+	rtt_ns = round_trip(w, &d);
+	rack_highest(&tcb->detector, d.highest, d.below);
+	if (dsack)
+		rule(tcp, tcb, DSACK);
+	rack_round(&tcb->detector, tcb->snd.una, tcb->snd.nxt, dsack && !tcb->detector.probing);
+	if (tcb->detector.probing)
+		probe_check(w, heard, dsack);
+	if (dsack || tcb->episode.phase != EPISODE_OPEN)
+		undo_check(w, heard, &d, dsack);
+	lost = detect(tcp, tcb, heard, &wait_ns);
+	recovery_leave(tcp, tcb, heard);
+	window_update(tcp, tcb, heard, &d, lost, rtt_ns);
+	timer_loss(tcp, tcb, wait_ns);
+}
+
+/* ---- without SACK: RFC 6582 */
+
+static void reno_advanced(struct tcp *tcp, struct tcb *tcb, const struct heard *heard)
+{
+	struct episode *e = &tcb->episode;
+
+	e->dup_acks = 0;
+	tcb->limited_transmit = 0;
+	if (e->phase == EPISODE_RECOVERY && e->renos) {
+		if (episode_ended(e, tcb->snd.una)) {
+			rule(tcp, tcb, RECOVERY_LEFT);
+			tcb->cc.cwnd = reno_leave(tcb->cc.ssthresh, flight(tcb), tcb->snd.mss);
+			return;
+		}
+		rule(tcp, tcb, RECOVERY_PARTIAL);
+		tcb->cc.cwnd = reno_partial(tcb->cc.cwnd, heard->acked, tcb->snd.mss);
+		tcb->want.retransmit = true;
+		return;
+	}
+	episode_ended(e, tcb->snd.una);
+	if (e->phase == EPISODE_OPEN && e->recover_set && seq_gt(tcb->snd.una, e->recover))
+		e->recover_set = false; /* long past; the number will come round again */
+	window_grow(tcp, tcb, heard, heard->acked, 0);
+}
+
+static void reno_duplicated(struct tcp *tcp, struct tcb *tcb)
+{
+	struct episode *e = &tcb->episode;
+	uint32_t mss = tcb->snd.mss;
+
+	if (e->phase == EPISODE_RECOVERY) {
+		tcb->cc.cwnd = min_u32(tcb->cc.cwnd + mss, CONTROLLER_CWND_MAX);
+	} else if (reno_duplicate(e, tcb->snd.una)) {
+		rule(tcp, tcb, RECOVERY_ENTERED);
+		controller_loss(&tcb->cc, min_u32(flight(tcb), tcb->cc.cwnd), mss, tcp->now, true);
+		tcb->cc.cwnd = reno_enter(e, tcb->snd.una, tcb->snd.nxt, tcb->cc.ssthresh, mss, tcp->now);
+		tcb->want.retransmit = true;
+		tcb->limited_transmit = 0;
+	} else if (tcb->limited_transmit < LIMITED_TRANSMIT_MAX) {
+		tcb->limited_transmit++;
+	}
+}
+
+void recovery_ack(struct work *w, const struct heard *heard)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
+
+	if (heard->duplicate) {
+		rule(tcp, tcb, ACK_DUPLICATE);
+		if (recovery_sacks(tcb) && tcb->episode.dup_acks < UINT8_MAX)
+			tcb->episode.dup_acks++;
+	} else if (heard->acked) {
+		tcb->episode.dup_acks = 0;
+	}
+	if (recovery_sacks(tcb)) {
+		if (heard->acked || w->seg.options.sack_count > 0 || heard->duplicate)
+			sack_ack(w, heard);
+	} else if (heard->acked) {
+		reno_advanced(tcp, tcb, heard);
+		if (seq_eq(tcb->snd.una, tcb->snd.max))
+			tcb->sb.blind = false;
+	} else if (heard->duplicate) {
+		reno_duplicated(tcp, tcb);
+	}
+}
+
+/* ---- timeouts */
+
+void recovery_timeout(struct tcp *tcp, struct tcb *tcb)
+{
+	struct episode *e = &tcb->episode;
+	bool again = tcb->retries > 0, open = e->phase == EPISODE_OPEN, renege = false;
+
+	rule(tcp, tcb, TIMEOUT_RETRANSMISSION);
+	if (recovery_sacks(tcb)) {
+		if (scoreboard_reneged(&tcb->sb, &tcp->sent))
+			rule(tcp, tcb, SACK_RENEGED);
+		/* RFC 6675 §5.1: what is sacked still helps - once; a second timeout trusts nothing. */
+		renege = again || scoreboard_reneged(&tcb->sb, &tcp->sent);
+	}
+	controller_timeout(&tcb->cc, min_u32(flight(tcb), tcb->cc.cwnd), tcb->snd.mss, tcp->now, again, open);
+	episode_timeout(e, tcb->snd.una, tcb->snd.nxt, again, recovery_sacks(tcb) && !renege, tcp->now);
+	tcb->detector.probing = false;
+	tcb->limited_transmit = 0;
+	tcb->pacer = (struct pacer){ 0 };       /* the timer has waited long enough */
+	if (recovery_sacks(tcb)) {
+		scoreboard_lose(&tcb->sb, &tcp->sent, renege);
+		timer_disarm(tcb, SLOT_LOSS);
+		return;
+	}
+	tcb->snd.nxt = tcb->snd.una;
+	tcb->want.retransmit = true;
+}
+
+void recovery_loss_timeout(struct tcp *tcp, struct tcb *tcb)
+{
+	struct heard heard = { .in_flight = flight(tcb), .sacked = tcb->sb.sacked_bytes };
+	struct delivery none = { 0 };
+	uint64_t wait_ns;
+	bool lost;
+
+	if (!recovery_sacks(tcb) || flight(tcb) == 0)
+		return;
+	if (tcb->loss_probe) {
+		if (!tlp_allowed(&tcb->detector))
+			return;         /* the RTO's turn */
+		rule(tcp, tcb, TLP_SENT);
+		tcb->want.tail_probe = true;
+		timer_probed(tcp, tcb);
+	} else {
+		lost = detect(tcp, tcb, &heard, &wait_ns);
+		window_update(tcp, tcb, &heard, &none, lost, 0);
+		timer_loss(tcp, tcb, wait_ns);
+	}
+}
+
+void recovery_resend(struct tcp *tcp, struct tcb *tcb)
+{
+	if (recovery_sacks(tcb)) {
+		scoreboard_lose(&tcb->sb, &tcp->sent, false);
+		return;
+	}
+	tcb->snd.nxt = tcb->snd.una;
+	tcb->want.retransmit = true;
+}
