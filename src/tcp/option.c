@@ -106,6 +106,8 @@ static int number_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option optio
 		return 0;
 	case ELEVEN_OPTION_WINDOW_CLAMP:
 		tcb->window_clamp = value > 1u << 30 ? 1u << 30 : (uint32_t)value;
+		if (tcb->window_clamp && tcb->rcv.limit > tcb->window_clamp)
+			tcb->rcv.limit = tcb->window_clamp;     /* what was offered stays offered (SHLD-14) */
 		return 0;
 	case ELEVEN_OPTION_TTL:
 		if (value < 1 || value > 255)

@@ -142,7 +142,7 @@ static void test_variance_of_zero_counts_as_the_clock_step(void **state)
 	assert_true(status_of(s).rto < MS(102));
 }
 
-/* 6298-§5-R2 */
+/* 6298-§5-R2, 6928-§9-R1 */
 static void test_timer_starts_restarts_and_stops(void **state)
 {
 	struct script *s = *state;

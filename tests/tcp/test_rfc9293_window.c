@@ -227,6 +227,7 @@ static void test_SHLD_14_right_edge_never_moves_left(void **state)
 	option(s, ELEVEN_OPTION_WINDOW_CLAMP, 5000);
 	for (unsigned i = 0; i < 30; i++) {
 		in_f(s, ". %u:%u(1000) ack 1 win 65535", 1 + i * 1000, 1001 + i * 1000);
+		take(s);
 		while (out_any(s)) {
 			uint32_t right = seq_distance(s->last.ack, s->their_iss) + s->last.window;
 
@@ -234,6 +235,7 @@ static void test_SHLD_14_right_edge_never_moves_left(void **state)
 			edge = right;
 		}
 	}
+	assert_true(status_of(s).rcv_wnd <= 65535 - 30000);     /* the clamp lets it grow no further */
 	in_f(s, ". %u:%u(1000) ack 1 win 65535", edge - 1000, edge);    /* the last of what was ever offered */
 	drain(s);
 	assert_int_equal(status_of(s).out_of_order, 1000);
