@@ -327,6 +327,24 @@ static void actor_run(struct world *world, struct actor *actor)
 
 /* ---------------------------------------------------------------- signals and time */
 
+static uint64_t rule_count(const struct eleven *stack, const char *name)
+{
+	for (unsigned i = 0; eleven_rule(i); i++)
+		if (!strcmp(eleven_rule(i)->name, name))
+			return eleven_rule_count(stack, i);
+	return 0;
+}
+
+/* A third ACK sent again after a lost RST brings its SYN cookie again: a connection nobody at the other end opened. */
+static bool is_cookie_again(const struct world *world, unsigned host, const struct eleven_status *status)
+{
+	for (unsigned i = 0; i < world->actors; i++)
+		if (world->actor[i].host == host && world->actor[i].peer->iss == status->irs &&
+		    world->actor[i].state != ACTOR_UNBORN)
+			return rule_count(world->host[host].stack, "LISTEN_COOKIE_ACK") > 1;
+	return false;
+}
+
 static void actor_accepted(struct world *world, unsigned host, eleven_handle h)
 {
 	struct eleven *stack = world->host[host].stack;
@@ -347,6 +365,10 @@ static void actor_accepted(struct world *world, unsigned host, eleven_handle h)
 		options_set(world, actor);
 		story_call(world, actor, "accept", 0);
 		actor_run(world, actor);
+		return;
+	}
+	if (is_cookie_again(world, host, &status)) {
+		eleven_abort(stack, h, host_now(world, &world->host[host]));
 		return;
 	}
 	world_fail(world, "O1", "host %u: accepted a connection from port %u, IRS %u, that nobody opened", host,
@@ -429,14 +451,6 @@ void actors_wake(struct world *world)
 			actor_run(world, &world->actor[i]);
 			host_settle(world, world->actor[i].host);
 		}
-}
-
-static uint64_t rule_count(const struct eleven *stack, const char *name)
-{
-	for (unsigned i = 0; eleven_rule(i); i++)
-		if (!strcmp(eleven_rule(i)->name, name))
-			return eleven_rule_count(stack, i);
-	return 0;
 }
 
 /* Was what a program let go of given up in silence, for want of any answer? */

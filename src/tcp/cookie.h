@@ -2,8 +2,8 @@
 /*
  * SYN cookies (RFC 4987 §3.6): when there is no room for another request in SYN-RECEIVED, what would have to be kept
  * is put into the ISS of the SYN-ACK, and comes back with the third ACK.  A flood of SYNs so takes no memory and
- * shuts nobody out; what it costs is that the SYN-ACK is not sent again, and that without timestamps there is neither
- * scaling nor SACK.
+ * shuts nobody out.  What it costs: the SYN-ACK is not sent again; without timestamps there is neither scaling nor
+ * SACK; and a third ACK that comes again after its connection's end, because our RST was lost, makes another one.
  */
 #ifndef ELEVEN_TCP_COOKIE_H
 #define ELEVEN_TCP_COOKIE_H
