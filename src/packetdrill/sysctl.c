@@ -25,6 +25,7 @@ static const struct row linux_rows[] = {
 	{ "tcp_timestamps", "timestamps", 1, 0, false },
 	{ "tcp_window_scaling", "window_scaling", 1, 0, false },
 	{ "tcp_sack", "sack", 1, 0, false },
+	{ "tcp_early_retrans", "tail_loss_probe", 1, 0, false },
 	{ "tcp_syn_retries", "syn_retries_max", 1, 0, false },
 	{ "tcp_syn_linear_timeouts", "syn_linear_timeouts", 1, 0, false },
 	{ "tcp_synack_retries", "syn_ack_retries_max", 1, 0, false },

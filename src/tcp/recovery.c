@@ -196,7 +196,8 @@ static void window_grow(struct tcp *tcp, struct tcb *tcb, const struct heard *he
 	struct controller_ack ack = {
 		.now = tcp->now, .rtt_ns = rtt_ns, .srtt_ns = tcb->rtt.srtt_ns, .step_ns = tcp->clock_step,
 		.bytes = bytes, .mss = tcb->snd.mss, .una = tcb->snd.una, .nxt = tcb->snd.nxt,
-		.paced = pacer_on(&pace), .after_timeout = tcb->episode.phase == EPISODE_TIMEOUT,
+		.paced = pacer_on(&pace) || tcp->config.slow_start_unlimited,
+		.after_timeout = tcb->episode.phase == EPISODE_TIMEOUT,
 	};
 
 	if (tcb->cwnd_bound && seq_gt(tcb->snd.una, tcb->cwnd_bound_to))
