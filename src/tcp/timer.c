@@ -144,8 +144,8 @@ void timer_loss_probe(struct tcp *tcp, struct tcb *tcb)
 {
 	uint64_t rto = tcb->deadline[SLOT_RETRANSMISSION];
 
-	if (!tcp->config.tail_loss_probe || tcb->episode.phase != EPISODE_OPEN || !scoreboard_plain(&tcb->sb) || !tlp_allowed(&tcb->detector) ||
-	    tcb->persisting || !recovery_sacks(tcb))
+	if (!tcp->config.tail_loss_probe || tcb->episode.phase != EPISODE_OPEN || !scoreboard_plain(&tcb->sb) ||
+	    !tlp_allowed(&tcb->detector) || tcb->persisting || !recovery_sacks(tcb))
 		return;
 	rto = rto == TIME_NEVER ? tcb->rtt.rto_ns : rto > tcp->now ? rto - tcp->now : 0;
 	tcb->loss_probe = true;
