@@ -84,7 +84,8 @@ STEPS = {
         r".*│── \. 26:26\(0\) ack 26 win 512 ─+✗",
         r".*│ RTO is over", r".*F\. 25:25\(0\) ack 26 win 512 \(again\)",
         r".*\(the peer's FIN came again: our ACK was lost",
-        r".*│── \. 26:26\(0\) ack 26 win 512 ─+▶│ CLOSED",
+        r".*│── \. 26:26\(0\) ack 26 win 512 ─+▶│",
+        r".*\(the ACK was for the first transmission: nothing was", r".*│ CLOSED$",
         r" +↳ server: our FIN is acknowledged and the peer had closed: all is done \(§3\.10\.7\.4 Fifth\)",
     ],
     "Who closed first has TIME-WAIT: the server restarts at once": [
