@@ -442,8 +442,7 @@ void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_
 	struct tcb side, *listener;
 	uint32_t ref;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcp->now != tcp->clock_seen) {
 		if (tcp->now - tcp->clock_seen < tcp->clock_step)
 			tcp->clock_step = tcp->now - tcp->clock_seen;

@@ -53,8 +53,7 @@ int tcp_shutdown(struct tcp *tcp, eleven_handle handle, uint64_t now)
 {
 	struct tcb *tcb = tcb_of(tcp, handle);
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (tcb->state != TCP_CLOSED && tcb->state != TCP_LISTEN)
@@ -66,8 +65,7 @@ int tcp_shutdown_receive(struct tcp *tcp, eleven_handle handle, uint64_t now)
 {
 	struct tcb *tcb = tcb_of(tcp, handle);
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN)
@@ -138,8 +136,7 @@ int tcp_close(struct tcp *tcp, eleven_handle handle, uint64_t now)
 {
 	struct tcb *tcb = tcb_of(tcp, handle);
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (tcb->state == TCP_CLOSED) {
@@ -173,8 +170,7 @@ int tcp_abort(struct tcp *tcp, eleven_handle handle, uint64_t now)
 {
 	struct tcb *tcb = tcb_of(tcp, handle);
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (tcb->state != TCP_CLOSED)

@@ -53,8 +53,7 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 	struct tcb *tcb;
 	bool next_allowed;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	ref = connection_find(tcp, &error->tuple);
 	if (ref && reference_kind(ref) == KIND_SYN_RECEIVED)
 		request_error(tcp, pool_at(&tcp->syn_received, reference_index(ref)), error);

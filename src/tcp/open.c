@@ -11,8 +11,7 @@ int tcp_open(struct tcp *tcp, eleven_handle *handle, uint64_t now)
 {
 	struct tcb *tcb;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	tcb = tcb_create(tcp);
 	if (tcb == NULL)
 		return -ENOBUFS;
@@ -27,8 +26,7 @@ int tcp_bind(struct tcp *tcp, eleven_handle handle, const struct address *local,
 	struct tcb *tcb = tcb_of(tcp, handle);
 	int error;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (tcb->state != TCP_CLOSED || tcb->bound || tcb->rule != RULE_NONE)
@@ -59,8 +57,7 @@ int tcp_listen(struct tcp *tcp, eleven_handle handle, unsigned backlog, uint64_t
 	struct address any = address_v4(0);
 	int error;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (tcb->state == TCP_LISTEN) {
@@ -119,8 +116,7 @@ int tcp_connect(struct tcp *tcp, eleven_handle handle, const struct address *loc
 	struct tcb *tcb = tcb_of(tcp, handle);
 	int error;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (tcb->state == TCP_LISTEN)
@@ -158,8 +154,7 @@ int tcp_accept(struct tcp *tcp, eleven_handle listener_handle, eleven_handle *ha
 	struct tcb *child;
 	uint32_t signals = ELEVEN_SIGNAL_SEND;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (listener == NULL)
 		return -EBADF;
 	if (listener->state != TCP_LISTEN)

@@ -140,8 +140,7 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 {
 	struct tcb *tcb = tcb_of(tcp, handle);
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	switch (option) {

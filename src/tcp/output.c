@@ -340,8 +340,7 @@ bool tcp_output_next(struct tcp *tcp, const struct tuple **tuple, uint8_t *inter
 {
 	struct tcb *tcb;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcp->replies_count > 0) {
 		*tuple = &tcp->replies[tcp->replies_first].tuple;
 		*interface = tcp->replies[tcp->replies_first].interface;
@@ -360,8 +359,7 @@ bool tcp_output(struct tcp *tcp, struct tcp_out *out, uint64_t now)
 	struct tcb *tcb;
 	bool sent;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcp->replies_count > 0)
 		return output_reply(tcp, out);
 	tcb = ready_first(tcp);

@@ -343,6 +343,13 @@ static inline uint32_t reference_index(uint32_t reference)
 	return (reference & 0x0fffffffu) - 1;
 }
 
+/* Time does not go back: an earlier `now` counts as the latest seen. */
+static inline void clock_advance(struct tcp *tcp, uint64_t now)
+{
+	if (now > tcp->now)
+		tcp->now = now;
+}
+
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;

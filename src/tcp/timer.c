@@ -386,8 +386,7 @@ void tcp_timers(struct tcp *tcp, uint64_t now)
 {
 	struct wheel_entry *entry;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	while ((entry = wheel_expired(&tcp->wheel, tcp->now)) != NULL) {
 		switch ((enum kind)((struct tcb *)(void *)entry)->kind) {
 		case KIND_TCB:

@@ -114,8 +114,7 @@ int64_t tcp_send(struct tcp *tcp, eleven_handle handle, const void *text, size_t
 	uint32_t taken;
 	int error;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	error = send_allowed(tcb);
@@ -141,8 +140,7 @@ int tcp_send_buf(struct tcp *tcp, eleven_handle handle, size_t bytes, struct ele
 	unsigned n;
 	int error;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	room[0] = room[1] = (struct eleven_slice){ NULL, 0 };
 	if (tcb == NULL)
 		return -EBADF;
@@ -167,8 +165,7 @@ int tcp_send_commit(struct tcp *tcp, eleven_handle handle, size_t bytes, unsigne
 	struct tcb *tcb = tcb_of(tcp, handle);
 	int error;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	error = send_allowed(tcb);
@@ -238,8 +235,7 @@ int64_t tcp_receive(struct tcp *tcp, eleven_handle handle, void *text, size_t by
 	uint32_t n;
 	int allowed;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	allowed = receive_allowed(tcb);
@@ -259,8 +255,7 @@ int tcp_receive_buf(struct tcp *tcp, eleven_handle handle, struct eleven_slice t
 	unsigned n;
 	int allowed;
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	text[0] = text[1] = (struct eleven_slice){ NULL, 0 };
 	if (tcb == NULL)
 		return -EBADF;
@@ -279,8 +274,7 @@ int tcp_receive_commit(struct tcp *tcp, eleven_handle handle, size_t bytes, uint
 {
 	struct tcb *tcb = tcb_of(tcp, handle);
 
-	if (now > tcp->now)
-		tcp->now = now;
+	clock_advance(tcp, now);
 	if (tcb == NULL)
 		return -EBADF;
 	if (bytes > ring_used(&tcb->receive_ring))
