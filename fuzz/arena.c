@@ -23,6 +23,7 @@ void arena_create(struct arena *arena, uint64_t seed)
 	config->buffer_unit_shift = 8;
 	config->reassembly_max = 2;
 	config->sent_records_max = 256;
+	config->gaps_max = 32;
 	config->fragments_max = 4;
 	config->fragment_bytes = 4096;
 	config->neighbours_max = 4;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sorted, disjoint, non-adjacent ranges in a small array; see ranges.h. */
+/* Sorted, disjoint, non-adjacent ranges in an array; see ranges.h. */
 #include "base/ranges.h"
 
 #include <string.h>
@@ -7,11 +7,19 @@
 /* How many ranges lie wholly before `seq`, not even touching it. */
 static unsigned ranges_before(const struct ranges *r, struct seq seq)
 {
-	unsigned i = 0;
+	unsigned first = 0, behind = r->count;
 
-	while (i < r->count && seq_lt(r->at[i].right, seq))
-		i++;
-	return i;
+	if (behind > 0 && seq_lt(r->at[behind - 1].right, seq))
+		return behind;          /* text in order behind a gap: the ordinary case */
+	while (first < behind) {
+		unsigned middle = (first + behind) / 2;
+
+		if (seq_lt(r->at[middle].right, seq))
+			first = middle + 1;
+		else
+			behind = middle;
+	}
+	return first;
 }
 
 /* Replaces at[first … behind) by nothing. */
@@ -32,7 +40,7 @@ bool ranges_add(struct ranges *r, struct seq left, struct seq right)
 	while (behind < r->count && seq_le(r->at[behind].left, right))
 		behind++;
 	if (first == behind) {
-		if (r->count == RANGES_MAX)
+		if (r->count == r->most)
 			return false;
 		memmove(&r->at[first + 1], &r->at[first], (r->count - first) * sizeof(r->at[0]));
 		r->count++;
@@ -92,6 +100,8 @@ unsigned ranges_recent(const struct ranges *r, struct seq_range out[], unsigned 
 		uint32_t age = r->clock - r->at[i].stamp;
 		unsigned at = found;
 
+		if (found == n && r->clock - out[n - 1].stamp <= age)
+			continue;
 		while (at > 0 && r->clock - out[at - 1].stamp > age)
 			at--;
 		if (at == n)
@@ -113,8 +123,8 @@ bool ranges_covers(const struct ranges *r, struct seq left, struct seq right)
 {
 	if (seq_eq(left, right))
 		return true;
-	for (unsigned i = 0; i < r->count; i++)
-		if (seq_le(r->at[i].left, left) && seq_le(right, r->at[i].right))
+	for (unsigned i = ranges_before(r, left); i < r->count && seq_le(r->at[i].left, left); i++)
+		if (seq_le(right, r->at[i].right))
 			return true;
 	return false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set of sequence numbers as sorted, disjoint, non-adjacent ranges [left, right), at most
- * RANGES_MAX of them.  The bookkeeping of a reassembly queue: which text beyond RCV.NXT has
- * come, and which of it last (RFC 2018 §4 wants the latest reported first).
+ * A set of sequence numbers as sorted, disjoint, non-adjacent ranges [left, right), at most `most` of them, which is
+ * an attacker's limit: more holes are refused and retransmitted.  The bookkeeping of a reassembly queue: which text
+ * beyond RCV.NXT has come, and which of it last (RFC 2018 §4 wants the latest reported first).
  *
  * All numbers in a set lie within 2^31 of each other, as a window does; the set may cross the
  * wrap at 2^32.
@@ -15,9 +15,6 @@
 
 #include "base/seq.h"
 
-/* An attacker's limit: more holes than this are refused and retransmitted. */
-#define RANGES_MAX 32
-
 struct seq_range {
 	struct seq left;        /* first number in it */
 	struct seq right;       /* first number behind it */
@@ -25,14 +22,23 @@ struct seq_range {
 };
 
 struct ranges {
-	uint16_t count;
+	uint16_t count, most;
 	uint32_t clock;         /* goes up by one with each ranges_add() */
-	struct seq_range at[RANGES_MAX];        /* by left */
+	struct seq_range at[];  /* by left */
 };
+
+/* What a set of up to `most` ranges takes. */
+#define RANGES_BYTES(most) (sizeof(struct ranges) + (most) * sizeof(struct seq_range))
+
+/* An empty set, with room for `most`. */
+static inline void ranges_init(struct ranges *r, uint16_t most)
+{
+	*r = (struct ranges){ .most = most };
+}
 
 /*
  * Adds [left, right) and stamps the range it ends up in.  False, and nothing changed, when that
- * would take more than RANGES_MAX ranges.  An empty range changes nothing.
+ * would take more ranges than there is room for.  An empty range changes nothing.
  */
 bool ranges_add(struct ranges *r, struct seq left, struct seq right);
 

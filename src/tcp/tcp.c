@@ -16,6 +16,13 @@ static size_t place(size_t *at, size_t bytes)
 	return here;
 }
 
+static uint32_t reassembly_bytes(const struct eleven_config *config)
+{
+	size_t bytes = offsetof(struct reassembly, ranges) + RANGES_BYTES(config->gaps_max);
+
+	return (uint32_t)((bytes + 7) & ~(size_t)7);
+}
+
 static struct layout layout_of(const struct eleven_config *config)
 {
 	size_t at = sizeof(struct tcp);
@@ -27,7 +34,7 @@ static struct layout layout_of(const struct eleven_config *config)
 	l.tcbs = place(&at, pool_bytes(sizeof(struct tcb), tcbs));
 	l.syn_received = place(&at, pool_bytes(sizeof(struct syn_received), syns));
 	l.time_wait = place(&at, pool_bytes(sizeof(struct time_wait), waits));
-	l.reassembly = place(&at, pool_bytes(sizeof(struct reassembly), (uint32_t)config->reassembly_max));
+	l.reassembly = place(&at, pool_bytes(reassembly_bytes(config), (uint32_t)config->reassembly_max));
 	l.sent = place(&at, pool_bytes(sizeof(struct sent), (uint32_t)config->sent_records_max));
 	l.connections = place(&at, table_bytes(tcbs + syns + waits));
 	l.bound = place(&at, table_bytes(tcbs));
@@ -71,7 +78,7 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 		  (uint32_t)config->syn_received_max, offsetof(struct syn_received, link));
 	pool_init(&tcp->time_wait, base + l.time_wait, sizeof(struct time_wait), (uint32_t)config->time_wait_max,
 		  offsetof(struct time_wait, link));
-	pool_init(&tcp->reassembly, base + l.reassembly, sizeof(struct reassembly), (uint32_t)config->reassembly_max,
+	pool_init(&tcp->reassembly, base + l.reassembly, reassembly_bytes(config), (uint32_t)config->reassembly_max,
 		  offsetof(struct reassembly, link));
 	pool_init(&tcp->sent, base + l.sent, sizeof(struct sent), (uint32_t)config->sent_records_max,
 		  offsetof(struct sent, next));

@@ -82,7 +82,7 @@ static struct ranges *reassembly_start(struct tcp *tcp, struct tcb *tcb)
 	if (r == NULL)
 		return NULL;
 	tcb->reassembly = pool_index(&tcp->reassembly, r);
-	memset(&r->ranges, 0, sizeof(r->ranges));
+	ranges_init(&r->ranges, (uint16_t)tcp->config.gaps_max);
 	return &r->ranges;
 }
 

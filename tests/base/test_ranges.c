@@ -12,10 +12,13 @@
 #include "base/random.h"
 #include "base/ranges.h"
 
-enum { WIDTH = 400 };
+enum { WIDTH = 400, RANGES_MAX = 32 };
 
 struct model {
-	struct ranges ranges;
+	union {
+		struct ranges ranges;
+		uint8_t room[RANGES_BYTES(RANGES_MAX)];
+	};
 	struct seq base;                /* number 0 of the bitmap */
 	bool in[WIDTH + 1];             /* the last one stays false */
 	uint32_t stamp[WIDTH];          /* of the latest add that covered or touched its range */
@@ -69,16 +72,17 @@ static void step_add(struct model *model, struct random *random, uint32_t longes
 {
 	uint32_t left = (uint32_t)random_below(random, WIDTH);
 	uint32_t n = (uint32_t)random_below(random, longest + 1), right = left + n < WIDTH ? left + n : WIDTH;
-	struct ranges before = model->ranges;
+	uint8_t before[sizeof(model->room)];
 	bool in[WIDTH + 1];
 	uint32_t from = left, to = right;
 
+	memcpy(before, model->room, sizeof(before));
 	memcpy(in, model->in, sizeof(in));
 	for (uint32_t i = left; i < right; i++)
 		in[i] = true;
 	if (model_ranges(in) > RANGES_MAX) {
 		assert_false(ranges_add(&model->ranges, number(model, left), number(model, right)));
-		assert_memory_equal(&before, &model->ranges, sizeof(before));
+		assert_memory_equal(before, model->room, sizeof(before));
 		return;
 	}
 	assert_true(ranges_add(&model->ranges, number(model, left), number(model, right)));
@@ -132,6 +136,7 @@ static void run(uint64_t seed, struct seq base, uint32_t longest)
 	struct random random;
 
 	random_seed(&random, seed);
+	ranges_init(&model.ranges, RANGES_MAX);
 	model.ranges.clock = seed % 2 ? UINT32_MAX - 50 : 0;    /* its wrap does no harm */
 	for (int step = 0; step < 4000; step++) {
 		if (random_below(&random, 60) == 0)
@@ -158,44 +163,48 @@ static void test_every_small_case(void **state)
 {
 	(void)state;
 	for (uint32_t code = 0; code < 8 * 8 * 8 * 8 * 8 * 8; code++) {
-		struct ranges ranges = { 0 };
+		uint64_t room[RANGES_BYTES(4) / 8 + 1];
+		struct ranges *ranges = (struct ranges *)(void *)room;
 		struct seq base = seq_of(UINT32_MAX - 3);
 		unsigned in = 0, digits = code;
 
+		ranges_init(ranges, 4);
 		for (int i = 0; i < 3; i++, digits /= 64) {
 			uint32_t left = digits % 8, right = digits / 8 % 8;
 
 			if (left > right)
 				continue;
-			assert_true(ranges_add(&ranges, seq_add(base, left), seq_add(base, right)));
+			assert_true(ranges_add(ranges, seq_add(base, left), seq_add(base, right)));
 			in |= (1u << right) - (1u << left);
 		}
 		if (code % 5 < 4) {
-			ranges_trim_left(&ranges, seq_add(base, code % 8));
+			ranges_trim_left(ranges, seq_add(base, code % 8));
 			in &= ~0u << code % 8;
 		}
 		for (uint32_t i = 0; i < 8; i++)
-			assert_int_equal(ranges_contains(&ranges, seq_add(base, i)), in >> i & 1);
-		assert_int_equal(ranges_bytes(&ranges), __builtin_popcount(in));
-		assert_int_equal(ranges.count, __builtin_popcount(in & ~(in << 1)));
+			assert_int_equal(ranges_contains(ranges, seq_add(base, i)), in >> i & 1);
+		assert_int_equal(ranges_bytes(ranges), __builtin_popcount(in));
+		assert_int_equal(ranges->count, __builtin_popcount(in & ~(in << 1)));
 	}
 }
 
 static void test_the_latest_is_reported_first(void **state)
 {
-	struct ranges ranges = { 0 };
+	uint64_t room[RANGES_BYTES(8) / 8 + 1];
+	struct ranges *ranges = (struct ranges *)(void *)room;
 	struct seq_range recent[3];
 
 	(void)state;
+	ranges_init(ranges, 8);
 	for (uint32_t i = 1; i <= 5; i++)
-		assert_true(ranges_add(&ranges, seq_of(i * 100), seq_of(i * 100 + 10)));
-	assert_true(ranges_add(&ranges, seq_of(205), seq_of(208)));     /* a duplicate brings its block forward */
-	assert_int_equal(ranges_recent(&ranges, recent, 3), 3);
+		assert_true(ranges_add(ranges, seq_of(i * 100), seq_of(i * 100 + 10)));
+	assert_true(ranges_add(ranges, seq_of(205), seq_of(208)));     /* a duplicate brings its block forward */
+	assert_int_equal(ranges_recent(ranges, recent, 3), 3);
 	assert_int_equal(recent[0].left.value, 200);
 	assert_int_equal(recent[0].right.value, 210);
 	assert_int_equal(recent[1].left.value, 500);
 	assert_int_equal(recent[2].left.value, 400);
-	assert_int_equal(ranges_recent(&ranges, recent, 0), 0);
+	assert_int_equal(ranges_recent(ranges, recent, 0), 0);
 }
 
 int main(void)

@@ -62,6 +62,7 @@ static inline void script_config(struct script *s, enum eleven_profile profile)
 	s->config.buffer_bytes = 8u << 20;
 	s->config.reassembly_max = 16;
 	s->config.sent_records_max = 1024;
+	s->config.gaps_max = 32;
 	s->config.pacing = 0;
 	s->config.timestamps = 0;
 	s->config.quick_acks = 0;
