@@ -17,7 +17,7 @@ static void begin(struct episode *e, enum episode_phase phase, struct seq una, s
 	e->undo_from = una;
 	e->undoable = true;
 	e->again_bytes = 0;
-	e->stamped = false;
+	e->stamped = e->resent = false;
 }
 
 /* ---- recovery with SACK */
@@ -76,6 +76,7 @@ void episode_sent(struct episode *e, uint32_t bytes, bool again, bool has_ts, ui
 	}
 	if (!again)
 		return;
+	e->resent = true;
 	e->again_bytes += bytes;
 	if (!e->stamped && has_ts) {
 		e->stamped = true;

@@ -46,6 +46,7 @@ struct episode {
 	bool recover_set : 1;
 	bool undoable : 1;              /* the windows from before are known to the controller */
 	bool stamped : 1;
+	bool resent : 1;                /* something was sent again */
 	bool renos : 1;                 /* RECOVERY by duplicate ACKs */
 	bool first : 1;                 /* the segment that PRR owes at the beginning is not out yet */
 };
@@ -89,6 +90,11 @@ enum frto_verdict episode_frto(struct episode *e, struct seq una, bool advanced,
 bool episode_eifel(const struct episode *e, uint32_t echo);
 /* A D-SACK reports [left, right); true: all that was sent again was here already. */
 bool episode_duplicate_reported(struct episode *e, struct seq left, struct seq right);
+/* RECOVERY, and nothing was sent again yet: if nothing is lost any more, nothing was. */
+static inline bool episode_idle(const struct episode *e)
+{
+	return e->phase == EPISODE_RECOVERY && e->undoable && !e->renos && !e->resent;
+}
 /* It was no loss: OPEN. */
 void episode_undone(struct episode *e);
 

@@ -50,6 +50,8 @@ void recovery_sent(struct tcp *tcp, struct tcb *tcb, struct seq seq, struct seq 
 	if (!recovery_sacks(tcb))
 		return;
 	if (again) {
+		if (seq_eq(seq, tcb->snd.una))
+			timer_sent_again(tcp, tcb);
 		if (!scoreboard_sent_again(&tcb->sb, &tcp->sent, seq, end, tcp->now, tcb->delivered))
 			rule(tcp, tcb, SCOREBOARD_FULL);
 		return;
@@ -109,6 +111,10 @@ static void undo_check(struct work *w, const struct heard *heard, const struct d
 		undo(tcp, tcb);
 	} else if (dsack && episode_duplicate_reported(e, o->sack[0].left, o->sack[0].right)) {
 		rule(tcp, tcb, UNDO_DSACK);
+		undo(tcp, tcb);
+	}
+	if (episode_idle(e) && tcb->sb.lost_bytes == 0) {
+		rule(tcp, tcb, UNDO_ARRIVED);
 		undo(tcp, tcb);
 	}
 	if (e->phase != EPISODE_TIMEOUT)

@@ -16,7 +16,8 @@
  *                  beyond cwnd, and RETRANSMISSION starts over.
  *                  Disarmed with the first SACK, by any other timeout, and when all is acknowledged.
  *  RETRANSMISSION  armed when text, SYN or FIN goes out and it is not running (RFC 6298 §5.1);
- *                  started over when new text is acknowledged, disarmed when all is (§5.2, §5.3).
+ *                  started over when new text is acknowledged or the oldest goes again, disarmed when all is
+ *                  acknowledged (§5.2, §5.3).
  *                  Expiry: all not sacked counts as lost, the oldest segment goes again, RTO doubled
  *                  (§5.4-5.6); after R2, or the user timeout, the connection is given up (§3.8.3).
  *     as persist   armed when the window does not let waiting text go and nothing is in flight.
@@ -124,6 +125,13 @@ void timer_sent(struct tcp *tcp, struct tcb *tcb)
 		tcb->persisting = false;
 		timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));
 	}
+}
+
+/* RFC 6298 §5.1: no segment is sent again by this timer sooner than an RTO after its last transmission. */
+void timer_sent_again(struct tcp *tcp, struct tcb *tcb)
+{
+	if (tcb->deadline[SLOT_RETRANSMISSION] != TIME_NEVER && !tcb->persisting)
+		timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));
 }
 
 void timer_acked(struct tcp *tcp, struct tcb *tcb)

@@ -15,6 +15,7 @@ void timer_disarm_all(struct tcp *tcp, struct tcb *tcb);
 /* What happened, for the timers to act on. */
 void timer_state_entered(struct tcp *tcp, struct tcb *tcb);
 void timer_sent(struct tcp *tcp, struct tcb *tcb);              /* something that must be acknowledged went out */
+void timer_sent_again(struct tcp *tcp, struct tcb *tcb);        /* the oldest segment went again */
 void timer_acked(struct tcp *tcp, struct tcb *tcb);             /* SND.UNA moved */
 void timer_keepalive_start(struct tcp *tcp, struct tcb *tcb);
 void timer_orphaned(struct tcp *tcp, struct tcb *tcb);          /* the program gave up the handle */
