@@ -81,10 +81,10 @@ size_t address_print(char *out, size_t n, const struct address *a)
 	return t.n;
 }
 
-bool address_parse(struct address *out, const char *text)
+/* Four decimal numbers; nothing of *value when it fails. */
+static bool parse_v4(uint32_t *value, const char *text)
 {
-	uint32_t value = 0;
-
+	*value = 0;
 	for (int i = 0; i < 4; i++) {
 		unsigned number = 0, digits = 0;
 
@@ -99,9 +99,74 @@ bool address_parse(struct address *out, const char *text)
 		}
 		if (!digits || number > 255)
 			return false;
-		value = value << 8 | number;
+		*value = *value << 8 | number;
 	}
-	if (*text)
+	return *text == 0;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* RFC 4291 §2.2: eight groups, one run of zeros as "::", the last two perhaps as IPv4. */
+static bool parse_v6(struct address *out, const char *text)
+{
+	uint8_t bytes[16] = { 0 };
+	unsigned n = 0, gap = 16;
+
+	if (text[0] == ':' && text[1] != ':')
+		return false;
+	while (*text) {
+		const char *group = text;
+		unsigned value = 0, digits = 0;
+		uint32_t v4;
+
+		if (text[0] == ':' && text[1] == ':') {
+			if (gap < 16)
+				return false;
+			gap = n;
+			text += 2;
+			if (!*text)
+				break;
+			continue;
+		}
+		if (*text == ':' && n > 0 && gap != n)
+			group = ++text;
+		for (; hex_digit(*text) >= 0 && digits < 5; digits++)
+			value = value << 4 | (unsigned)hex_digit(*text++);
+		if (*text == '.' && n <= 12 && parse_v4(&v4, group)) {
+			store_be32(bytes + n, v4);
+			n += 4;
+			break;
+		}
+		if (digits == 0 || digits > 4 || n == 16 || (*text && *text != ':'))
+			return false;
+		store_be16(bytes + n, (uint16_t)value);
+		n += 2;
+	}
+	if (gap == 16 ? n != 16 : n > 14)
+		return false;
+	if (gap < 16) {
+		memmove(bytes + 16 - (n - gap), bytes + gap, n - gap);
+		memset(bytes + gap, 0, 16 - n);
+	}
+	memcpy(out->bytes, bytes, sizeof(bytes));
+	return true;
+}
+
+bool address_parse(struct address *out, const char *text)
+{
+	uint32_t value;
+
+	for (const char *at = text; *at; at++)
+		if (*at == ':')
+			return parse_v6(out, text);
+	if (!parse_v4(&value, text))
 		return false;
 	*out = address_v4(value);
 	return true;

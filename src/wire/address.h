@@ -81,7 +81,10 @@ static inline bool address_is_loopback(const struct address *a)
  */
 size_t address_print(char *out, size_t n, const struct address *a);
 
-/* Four decimal numbers of at most 255 without leading zeros, nothing else; false otherwise. */
+/*
+ * Four decimal numbers of at most 255 without leading zeros, or IPv6 in any form of RFC 4291 §2.2; no brackets,
+ * prefix or zone; false otherwise.
+ */
 bool address_parse(struct address *out, const char *text);
 
 #endif
