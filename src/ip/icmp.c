@@ -6,142 +6,17 @@
  * this address; whether it is in flight only TCP can tell (RFC 5927 §4.1).  Redirect, Source Quench
  * (RFC 6633) and the deprecated types (RFC 6918) do nothing.  Errors out are few (a bucket of
  * icmp_rate), never about ICMP errors, and quote up to 548 bytes (RFC 1812 §4.3.2.3).
- *
- * A message that has no neighbour yet waits with the neighbour's entry, the latest one only; the
- * others are in the list `ready` and leave in order, large echo replies in several fragments.
+ * What is sent waits in reply.c.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "ip/state.h"
 #include "wire/checksum.h"
 
 #define QUOTE_BYTES_MAX (IP_ICMP_ERROR_BYTES - IPV4_HEADER_MIN - ICMP_HEADER_BYTES)
 #define EXTENSION_QUOTE_LEAST 128u      /* RFC 4884 §3: a quote followed by an extension has as much */
 #define MTU_LEAST 68u                   /* RFC 791 §3.1 */
-
-static size_t round_up(size_t n)
-{
-	return (n + 63) & ~(size_t)63;
-}
-
-size_t replies_bytes(const struct eleven_config *config)
-{
-	uint32_t most = (uint32_t)config->replies_max;
-
-	return round_up(pool_bytes(sizeof(struct reply), most)) + round_up(pool_bytes(sizeof(struct block), most));
-}
-
-uint32_t replies_message_max(const struct eleven_config *config)
-{
-	uint64_t bytes = config->replies_max * BLOCK_BYTES;
-
-	return bytes < UINT16_MAX - IPV4_HEADER_MIN ? (uint32_t)bytes : UINT16_MAX - IPV4_HEADER_MIN;
-}
-
-void replies_init(struct ip *ip, uint8_t *memory, const struct eleven_config *config)
-{
-	struct replies *r = &ip->replies;
-	uint32_t most = (uint32_t)config->replies_max;
-	uint64_t burst = config->icmp_rate < IP_ICMP_BURST_MAX ? config->icmp_rate : IP_ICMP_BURST_MAX;
-
-	pool_init(&r->pool, memory, sizeof(struct reply), most, offsetof(struct reply, pool_link));
-	memory += round_up(pool_bytes(sizeof(struct reply), most));
-	pool_init(&r->blocks, memory, sizeof(struct block), most, offsetof(struct block, next));
-	list_init(&r->ready, &r->pool, offsetof(struct reply, queue));
-	r->token_ns = SEC(1) / config->icmp_rate;
-	r->tokens_max_ns = burst * r->token_ns;
-	r->tokens_ns = r->tokens_max_ns;
-	r->filled = ip->now;
-}
-
-/* ---- messages out */
-
-void reply_drop(struct ip *ip, uint32_t held)
-{
-	struct reply *reply = pool_at(&ip->replies.pool, held - 1);
-
-	chain_free(&ip->replies.blocks, reply->chain);
-	pool_give(&ip->replies.pool, reply);
-}
-
-void reply_release(struct ip *ip, uint32_t held)
-{
-	list_append(&ip->replies.ready, pool_at(&ip->replies.pool, held - 1));
-}
-
-/* On the way, or to wait for the neighbour, whose older message gives way. */
-static void reply_start(struct ip *ip, struct reply *reply)
-{
-	const struct interface *interface = &ip->interfaces[reply->route.interface];
-	uint32_t ref = pool_index(&ip->replies.pool, reply) + 1;
-	struct neighbour *neighbour;
-	struct address next_hop;
-	struct mac mac;
-	int result = 0;
-
-	if (interface->given.kind == ELEVEN_LINK_ETHERNET) {
-		next_hop = address_v4(route_next_hop(interface, address_v4_value(&reply->remote)));
-		result = neighbour_resolve(ip, reply->route.interface, &next_hop, &mac, &neighbour);
-	}
-	if (result == 0) {
-		reply_release(ip, ref);
-	} else if (result == -EAGAIN) {
-		if (neighbour->held) {
-			trace_count(ip->trace, RULE_ICMP_HELD_REPLACED);
-			reply_drop(ip, neighbour->held);
-		}
-		neighbour->held = ref;
-	} else {
-		trace_count(ip->trace, RULE_ICMP_NO_WAY);
-		reply_drop(ip, ref);
-	}
-}
-
-/* A message of `head` (the ICMP header, its checksum zero) and `tail`; false when it cannot be sent. */
-static bool message_send(struct ip *ip, const struct address *local, const struct address *remote, uint8_t tos,
-			 uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes)
-{
-	struct replies *r = &ip->replies;
-	struct ip_route route;
-	struct reply *reply;
-	uint32_t chain;
-
-	if (ip_route(ip, remote, local, &route) != 0 || route.loopback) {
-		ip_rule(ip, RULE_ICMP_NO_WAY, local, remote, IP_LOOPBACK);
-		return false;
-	}
-	if (r->pool.used == r->pool.capacity || blocks_for(ICMP_HEADER_BYTES + tail_bytes) > blocks_free(&r->blocks) ||
-	    tail_bytes > UINT16_MAX - IPV4_HEADER_MIN - ICMP_HEADER_BYTES) {
-		trace_count(ip->trace, RULE_ICMP_NO_ROOM);
-		return false;
-	}
-	store_be16(head + 2, checksum_finish(checksum_add(checksum_add(0, head, ICMP_HEADER_BYTES), tail, tail_bytes)));
-	chain = chain_make(&r->blocks, head, ICMP_HEADER_BYTES, tail, tail_bytes);
-	reply = pool_take(&r->pool);
-	CHECK(chain && reply);
-	*reply = (struct reply){ .chain = chain, .local = *local, .remote = *remote, .route = route, .tos = tos,
-				 .bytes = ICMP_HEADER_BYTES + tail_bytes };
-	if (IPV4_HEADER_MIN + reply->bytes > IP_ATOMIC_BYTES || IPV4_HEADER_MIN + reply->bytes > route.mtu)
-		reply->id = ip_identification(ip, local, remote, IPV4_PROTOCOL_ICMP);
-	reply_start(ip, reply);
-	return true;
-}
-
-/* Takes one from the bucket. */
-static bool error_allowed(struct ip *ip)
-{
-	struct replies *r = &ip->replies;
-	uint64_t passed = ip->now - r->filled;
-
-	r->filled = ip->now;
-	r->tokens_ns = passed < r->tokens_max_ns - r->tokens_ns ? r->tokens_ns + passed : r->tokens_max_ns;
-	if (r->tokens_ns < r->token_ns)
-		return false;
-	r->tokens_ns -= r->token_ns;
-	return true;
-}
 
 void icmp_send_error(struct ip *ip, const struct ip_datagram *datagram, uint8_t type, uint8_t code, uint32_t rest)
 {
@@ -156,14 +31,14 @@ void icmp_send_error(struct ip *ip, const struct ip_datagram *datagram, uint8_t 
 		trace_count(ip->trace, RULE_ICMP_ABOUT_ERROR);
 		return;
 	}
-	if (!error_allowed(ip)) {
+	if (!reply_error_allowed(ip)) {
 		trace_count(ip->trace, RULE_ICMP_LIMITED);
 		return;
 	}
 	store_be32(head + 4, rest);
 	if (quoted > QUOTE_BYTES_MAX)
 		quoted = QUOTE_BYTES_MAX;
-	if (message_send(ip, &datagram->destination, &datagram->source, 0, head, datagram->header, quoted))
+	if (reply_send(ip, &datagram->destination, &datagram->source, 0, head, datagram->header, quoted))
 		ip_rule(ip, RULE_ICMP_ERROR_SENT, &datagram->destination, &datagram->source, datagram->interface);
 }
 
@@ -182,7 +57,7 @@ static void echo_input(struct ip *ip, const struct ip_datagram *datagram)
 	head[0] = ICMP_ECHO_REPLY;
 	head[1] = 0;
 	store_be16(head + 2, 0);
-	if (message_send(ip, &datagram->destination, &datagram->source, datagram->tos & 0xfc, head,
+	if (reply_send(ip, &datagram->destination, &datagram->source, datagram->tos & 0xfc, head,
 			 datagram->payload + ICMP_HEADER_BYTES, datagram->payload_bytes - ICMP_HEADER_BYTES))
 		trace_count(ip->trace, RULE_ICMP_ECHO_ANSWERED);
 }

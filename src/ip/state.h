@@ -4,7 +4,8 @@
  *
  *   input.c      packets in: Ethernet, the checks of IPv4, who gets the payload
  *   fragment.c   reassembly
- *   icmp.c       ICMP in, and ICMP messages out until their neighbour is known
+ *   icmp.c       ICMP in, and what is said by ICMP
+ *   reply.c      ICMP messages out until their neighbour is known
  *   neighbour.c  the cache of link addresses
  *   arp.c        ARP in, and what is said by ARP
  *   route.c      interfaces, addresses, ways
@@ -122,7 +123,7 @@ struct fragments {
 	uint32_t whole_bytes;           /* room for payload */
 };
 
-/* ---- ICMP and ARP messages of our own: icmp.c, arp.c, output.c */
+/* ---- ICMP and ARP messages of our own: reply.c, arp.c, output.c */
 
 struct reply {                          /* an ICMP message to be sent */
 	uint32_t pool_link;
@@ -226,13 +227,21 @@ uint64_t fragments_deadline(const struct ip *ip);
 
 /* ---- icmp.c */
 
+enum ip_input icmp_input(struct ip *ip, const struct ip_datagram *datagram, struct ip_error *error);
+/* Sends an ICMP error about a datagram whose header and `payload_bytes` of payload are given, if it may be. */
+void icmp_send_error(struct ip *ip, const struct ip_datagram *datagram, uint8_t type, uint8_t code, uint32_t rest);
+
+/* ---- reply.c */
+
 size_t replies_bytes(const struct eleven_config *config);
 void replies_init(struct ip *ip, uint8_t *memory, const struct eleven_config *config);
 /* Most bytes of a message that can wait to be sent. */
 uint32_t replies_message_max(const struct eleven_config *config);
-enum ip_input icmp_input(struct ip *ip, const struct ip_datagram *datagram, struct ip_error *error);
-/* Sends an ICMP error about a datagram whose header and `payload_bytes` of payload are given, if it may be. */
-void icmp_send_error(struct ip *ip, const struct ip_datagram *datagram, uint8_t type, uint8_t code, uint32_t rest);
+/* A message of `head` (the ICMP header, its checksum zero) and `tail`; false when it cannot be sent. */
+bool reply_send(struct ip *ip, const struct address *local, const struct address *remote, uint8_t tos,
+		uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes);
+/* Takes an error from the bucket of icmp_rate; false: it is empty. */
+bool reply_error_allowed(struct ip *ip);
 /* The message's neighbour is known: it may go; or has failed: it is thrown away. */
 void reply_release(struct ip *ip, uint32_t held);
 void reply_drop(struct ip *ip, uint32_t held);
