@@ -23,6 +23,7 @@ static const struct verb {
 	{ "watch", verb_watch, "changes of state as they happen, or the ladder of a connection" },
 	{ "trace", verb_trace, "segments as they come and go, or a capture with comments" },
 	{ "replay", verb_replay, "run a recording of `up --record` again and compare" },
+	{ "rfc", verb_rfc, "a requirement of an RFC, the code for it, and the tests that show it" },
 	{ "config", verb_config, "every number of the stack that can be chosen" },
 };
 

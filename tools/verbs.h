@@ -17,6 +17,7 @@ verb_fn verb_down;
 verb_fn verb_link;
 verb_fn verb_netstat;
 verb_fn verb_replay;
+verb_fn verb_rfc;
 verb_fn verb_run;
 verb_fn verb_states;
 verb_fn verb_trace;
