@@ -24,6 +24,8 @@ void conn_view_init(struct conn_view *conn)
 	conn->sendq = VIEW_ABSENT;
 	conn->backlog = VIEW_ABSENT;
 	conn->uid = VIEW_ABSENT;
+	conn->device = VIEW_ABSENT;
+	conn->mark = VIEW_ABSENT;
 }
 
 struct conn_view *view_add(struct view *view)
@@ -37,10 +39,18 @@ struct conn_view *view_add(struct view *view)
 	return &view->conns[view->count++];
 }
 
+void conn_view_free(struct conn_view *conn)
+{
+	free(conn->owners);
+	free(conn->unowned);
+	free(conn->kernel);
+	conn_view_init(conn);
+}
+
 void view_free(struct view *view)
 {
 	for (size_t i = 0; i < view->count; i++)
-		free(view->conns[i].owners);
+		conn_view_free(&view->conns[i]);
 	free(view->conns);
 	memset(view, 0, sizeof(*view));
 }

@@ -22,6 +22,10 @@
 #define VIEW_COMM_MAX 80                /* a program's name: 15 bytes, each perhaps as \xNN, and the NUL */
 #define VIEW_HOST_MAX 64                /* a virtual host's name, escaped */
 
+/* Sub-states beside ELEVEN_SUB_… that only Linux's sockets have. */
+#define VIEW_SUB_DEAD          0x1000000u       /* CLOSED: a descriptor is open, its connection is over */
+#define VIEW_SUB_ERROR_PENDING 0x2000000u       /* an error that the program has not read */
+
 enum view_source {
 	VIEW_ELEVEN,                    /* one of our stacks */
 	VIEW_KERNEL,                    /* Linux */
@@ -89,11 +93,14 @@ struct conn_view {
 	struct view_timer timer;
 	struct view_info info;
 
+	uint64_t device, mark;          /* bound to this interface's index; the firewall's mark; VIEW_ABSENT: none */
 	uint64_t inode;                 /* of the socket, as in /proc/PID/fd; 0: none */
 	uint64_t uid;                   /* who opened it */
 	struct view_owner *owners;
 	size_t owner_count;
 	bool owners_known;              /* the source looked for owners and was allowed to */
+	char *unowned;                  /* looked, and found none: why; escaped; NULL: not looked, or there are some */
+	struct kernel_sock *kernel;     /* what Linux said, in its own units (lens/kernel.h); NULL for ours */
 };
 
 /* What was seen at one moment. */
@@ -108,6 +115,8 @@ void conn_view_init(struct conn_view *conn);
 /* Adds an initialised row and returns it, lent until the next one is added. */
 struct conn_view *view_add(struct view *view);
 void view_free(struct view *view);
+/* What a single row owns; the row is as new. */
+void conn_view_free(struct conn_view *conn);
 /* Listeners first, then by local and remote address, port, host and cookie: the same every time. */
 void view_sort(struct view *view);
 

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of Linux; see source.h. */
+#include "lens/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lens/descriptor.h"
+#include "lens/holders.h"
+#include "lens/namespace.h"
+#include "lens/since.h"
+#include "lens/unowned.h"
+
+#define FIN_TIMEOUT_MS 60000u           /* where it cannot be read */
+
+/* A number of the namespace that this thread is in; `unknown` when there is none. */
+uint64_t lens_sysctl(const char *name, uint64_t unknown)
+{
+	unsigned long long value;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return unknown;
+	if (fscanf(file, "%llu", &value) != 1)
+		value = unknown;
+	fclose(file);
+	return value;
+}
+
+static int namespace_read(const struct lens_options *options, struct view *view)
+{
+	uint32_t states = options->states ? options->states : KERNEL_STATES_ALL & ~(1u << KERNEL_BOUND_INACTIVE);
+	uint64_t fin_timeout_ms = lens_sysctl("tcp_fin_timeout", FIN_TIMEOUT_MS / 1000) * 1000;
+	bool both = options->ipv4 == options->ipv6;
+	size_t first = view->count;
+	struct diag diag;
+	int error = diag_open(&diag, false);
+
+	if (error < 0)
+		return error;
+	if (both || options->ipv4)
+		error = diag_dump(&diag, 4, states, view);
+	if (error == 0 && (both || options->ipv6)) {
+		error = diag_dump(&diag, 6, states, view);
+		if (error == -ENOENT)
+			error = 0;      /* a kernel without IPv6 */
+	}
+	diag_close(&diag);
+	for (size_t i = first; i < view->count; i++)
+		since_tell(&view->conns[i], fin_timeout_ms);
+	return error;
+}
+
+static int namespaces_read(const struct lens_options *options, const char *proc, struct view *view,
+			   struct lens_report *report)
+{
+	struct namespaces namespaces;
+	int error;
+
+	error = options->namespace != NULL ? namespaces_open_one(&namespaces, proc, options->namespace) :
+					     namespaces_open(&namespaces, proc, options->all_namespaces);
+	if (error < 0)
+		return error;
+	report->namespaces_refused = namespaces.refused;
+	for (size_t i = 0; i < namespaces.count; i++) {
+		int one = namespace_enter(&namespaces, &namespaces.list[i]);
+
+		if (one == 0)
+			one = namespace_read(options, view);
+		if (one == 0)
+			report->namespaces++;
+		else if (options->namespace == NULL && (one == -EPERM || one == -EACCES))
+			report->namespaces_refused++;
+		else if (error == 0)
+			error = one;
+		namespace_leave(&namespaces);
+	}
+	namespaces_close(&namespaces);
+	return error;
+}
+
+int lens_read(const struct lens_options *options, struct view *view, struct lens_report *report)
+{
+	const char *proc = options->proc != NULL ? options->proc : "/proc";
+	struct lens_report unwanted;
+	struct holders holders = { 0 };
+	int error;
+
+	report = report != NULL ? report : &unwanted;
+	memset(report, 0, sizeof(*report));
+	error = namespaces_read(options, proc, view, report);
+	if (error < 0)
+		return error;
+	if (options->owners && holders_scan(&holders, proc) == 0) {
+		for (size_t i = 0; i < view->count; i++)
+			holders_fill(&holders, &view->conns[i]);
+		report->owners_refused = holders.refused > 0;
+		if (options->dead) {
+			size_t first = view->count;
+
+			descriptors_dead(&holders, proc, view);
+			for (size_t i = first; i < view->count; i++)
+				holders_fill(&holders, &view->conns[i]);
+		}
+	}
+	unowned_tell(view, options->owners, holders.refused > 0);
+	holders_free(&holders);
+	view_sort(view);
+	return 0;
+}
