@@ -90,7 +90,7 @@ int socket_error_take(struct file *file)
 
 struct option_target socket_target(const struct world *world, const struct file *file)
 {
-	return (struct option_target){ world->stack, file->handle, world->now_ns };
+	return (struct option_target){ world->stack, file->handle, world->now_ns, eleven_option_set };
 }
 
 void file_wake(struct world *world, int fd, uint32_t events)

@@ -128,23 +128,23 @@ static int row_apply(const struct option_set *set, const struct option_row *row,
 		given = given / 2 < STACK_BUFFER_LEAST ? STACK_BUFFER_LEAST : given / 2;
 	if (row->option == ELEVEN_OPTION_TOS)
 		given &= 0xfc;
-	return eleven_option_set(target->stack, target->handle, row->option, given, target->now);
+	return target->call(target->stack, target->handle, row->option, given, target->now);
 }
 
 static int linger_apply(const struct option_set *set, const struct option_target *target)
 {
 	if (!target->handle)
 		return 0;
-	return eleven_option_set(target->stack, target->handle, ELEVEN_OPTION_LINGER_RESET,
-				 set->linger_on && set->linger_s == 0, target->now);
+	return target->call(target->stack, target->handle, ELEVEN_OPTION_LINGER_RESET,
+			    set->linger_on && set->linger_s == 0, target->now);
 }
 
 static int congestion_apply(const struct option_set *set, const struct option_target *target)
 {
 	if (!target->handle || set->congestion == 0)
 		return 0;
-	return eleven_option_set(target->stack, target->handle, ELEVEN_OPTION_CONGESTION, set->congestion - 1u,
-				 target->now);
+	return target->call(target->stack, target->handle, ELEVEN_OPTION_CONGESTION, set->congestion - 1u,
+			    target->now);
 }
 
 int option_set_apply(const struct option_set *set, int level, int name, const struct option_target *target)

@@ -24,10 +24,15 @@ struct option_limits {                          /* net.core.wmem_max, rmem_max *
 	uint32_t send_buffer_max, receive_buffer_max;
 };
 
+/* eleven_option_set(), or what a recording wants to be called instead (host/recorded.h). */
+typedef int option_call(struct eleven *stack, eleven_handle connection, enum eleven_option option, uint64_t value,
+			uint64_t now);
+
 struct option_target {                          /* the connection they are for; handle 0: none */
 	struct eleven *stack;
 	eleven_handle handle;
 	uint64_t now;
+	option_call *call;
 };
 
 void option_set_init(struct option_set *set);

@@ -10,7 +10,7 @@
 
 static struct option_target target_of(const struct sock *sock)
 {
-	return (struct option_target){ sock_stack(sock), sock->handle, sock_now(sock) };
+	return (struct option_target){ sock_stack(sock), sock->handle, sock_now(sock), eleven_option_set };
 }
 
 void options_init(struct sock *sock)
