@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/time.h"
 #include "host/recorded.h"
+#include "host/trail.h"
 
 /* Not longer than this stays unwritten, so that a crash leaves all but its last moment. */
 #define FLUSH_NS MS(200)
@@ -25,6 +26,10 @@ static struct {
 	int error;                      /* first one, a negative errno */
 	unsigned stacks;
 	const struct eleven *stack[RECORD_STACKS_MAX];
+	struct trail trail[RECORD_STACKS_MAX];
+	unsigned trails;                /* of stacks whose record is written */
+	uint64_t records;               /* written */
+	uint64_t time;                  /* of the last one that has one */
 	uint64_t flushed;               /* when, in the stacks' time */
 	struct eleven_slice room[2];    /* lent by the last send_buf */
 } recording;
@@ -51,22 +56,11 @@ struct part {
 	size_t length;
 };
 
-static void record_write(const struct eleven *stack, struct record_head head, const struct part *parts, unsigned count)
+static void bytes_write(struct record_head head, const struct part *parts, unsigned count, size_t bytes)
 {
 	static const uint8_t padding[8];
-	int number = stack_number(stack);
-	size_t bytes = 0;
 	uLong check;
 
-	if (number < 0)
-		return;
-	for (unsigned i = 0; i < count; i++)
-		bytes += parts[i].length;
-	if (bytes > RECORD_BODY_MAX) {
-		recording_fail(-EFBIG);
-		return;
-	}
-	head.stack = (uint8_t)number;
 	head.bytes = (uint32_t)(bytes + 7) & ~7u;
 	check = crc32(0, (const Bytef *)&head, sizeof(head));
 	for (unsigned i = 0; i < count; i++)    /* crc32() of no address begins anew */
@@ -78,21 +72,71 @@ static void record_write(const struct eleven *stack, struct record_head head, co
 		if (parts[i].length > 0)
 			fwrite_unlocked(parts[i].bytes, 1, parts[i].length, recording.file);
 	fwrite_unlocked(padding, 1, head.bytes - bytes, recording.file);
+	recording.records++;
+}
+
+/* What the traces said up to here: a replay of a host that was killed is compared as far as the last of these. */
+static void trails_write(void)
+{
+	for (unsigned i = 0; i < recording.trails; i++)
+		bytes_write((struct record_head){ .kind = RECORD_TRAIL, .stack = (uint8_t)i, .time = recording.time,
+						  .value = recording.trail[i].digest,
+						  .result = (int64_t)recording.trail[i].after }, NULL, 0, 0);
+}
+
+static void record_write(const struct eleven *stack, struct record_head head, const struct part *parts, unsigned count)
+{
+	int number = stack_number(stack);
+	size_t bytes = 0;
+
+	if (number < 0)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		bytes += parts[i].length;
+	if (bytes > RECORD_BODY_MAX) {
+		recording_fail(-EFBIG);
+		return;
+	}
+	head.stack = (uint8_t)number;
 	if (head.time > recording.flushed + FLUSH_NS) {
+		trails_write();         /* of the calls before this one, which may not be made yet */
+		bytes_write(head, parts, count, bytes);
 		recording.flushed = head.time;
 		fflush_unlocked(recording.file);
+	} else {
+		bytes_write(head, parts, count, bytes);
 	}
+	recording.time = head.time ? head.time : recording.time;
 	if (ferror_unlocked(recording.file))
 		recording_fail(-errno);
+}
+
+/* After a call was made: what it did. */
+static void trail_write(const struct eleven *stack)
+{
+	int number = recording.file ? stack_number(stack) : -1;
+
+	if (number >= 0)
+		trail_follow(&recording.trail[number], stack, NULL, NULL);
+}
+
+uint32_t record_layout(void)
+{
+	static const char names[] =
+#define CONFIG(name, unit, least, most, modern, strict, linux_, source, sentence) #name " "
+#include "eleven-config.def"
+#undef CONFIG
+		"";
+
+	return (uint32_t)crc32(0, (const Bytef *)names, sizeof(names));
 }
 
 int record_begin(const char *path, uint64_t wall_offset)
 {
 	struct record_file file = {
 		.magic = "", .version = RECORD_VERSION, .order = RECORD_ORDER,
-		.config_bytes = sizeof(struct eleven_config),
-		.interface_bytes = sizeof(struct eleven_interface), .wall_offset = wall_offset,
-		.program = ELEVEN_VERSION,
+		.stack_bytes = sizeof(struct record_stack), .wall_offset = wall_offset,
+		.program = ELEVEN_VERSION, .layout = record_layout(),
 	};
 
 	if (recording.file)
@@ -103,6 +147,7 @@ int record_begin(const char *path, uint64_t wall_offset)
 		return -errno;
 	setvbuf(recording.file, NULL, _IOFBF, 1 << 20);
 	memcpy(file.magic, RECORD_MAGIC, sizeof(file.magic));
+	file.check = (uint32_t)crc32(0, (const Bytef *)&file, sizeof(file));
 	if (fwrite(&file, sizeof(file), 1, recording.file) != 1 || fflush(recording.file) != 0) {
 		int error = -errno;
 
@@ -115,8 +160,13 @@ int record_begin(const char *path, uint64_t wall_offset)
 
 int record_end(void)
 {
-	if (recording.file && fclose(recording.file) != 0)
-		recording.error = -errno;
+	if (recording.file) {
+		trails_write();
+		bytes_write((struct record_head){ .kind = RECORD_END, .time = recording.time,
+						  .value = recording.records }, NULL, 0, 0);
+		if (fclose(recording.file) != 0)
+			recording.error = -errno;
+	}
 	recording.file = NULL;
 	return recording.error;
 }
@@ -149,11 +199,18 @@ int recorded_create(struct eleven **stack, void *memory, size_t bytes, const str
 		return error < 0 ? error : 0;
 	memset(&body, 0, sizeof(body));
 	strncpy(body.name, name, sizeof(body.name) - 1);
-	body.config = *config;
+	body.seed = config->seed;
+	body.profile = config->profile;
+#define CONFIG(name, unit, least, most, modern, strict, linux_, source, sentence) \
+	body.config[RECORD_CONFIG_##name] = config->name;
+#include "eleven-config.def"
+#undef CONFIG
 	body.interface = *interface;
 	recording.stack[recording.stacks++] = *stack;
 	record_write(*stack, (struct record_head){ .kind = RECORD_STACK, .time = now },
 		     &(struct part){ &body, sizeof(body) }, 1);
+	recording.trails = recording.stacks;
+	trail_write(*stack);
 	return 0;
 }
 
@@ -177,6 +234,7 @@ void recorded_input(struct eleven *stack, const struct eleven_packet *packets, u
 			     3 * count);
 	}
 	eleven_input(stack, packets, count, now);
+	trail_write(stack);
 }
 
 unsigned recorded_output(struct eleven *stack, struct eleven_out *out, unsigned count, uint64_t now)
@@ -186,6 +244,7 @@ unsigned recorded_output(struct eleven *stack, struct eleven_out *out, unsigned 
 	if (recording.file)
 		record_write(stack, (struct record_head){ .kind = RECORD_OUTPUT, .count = count, .time = now,
 							  .result = n, .value = record_digest(0, out, n) }, NULL, 0);
+	trail_write(stack);
 	return n;
 }
 
@@ -194,6 +253,7 @@ void recorded_timers(struct eleven *stack, uint64_t now)
 	eleven_timers(stack, now);
 	if (recording.file)
 		record_write(stack, (struct record_head){ .kind = RECORD_TIMERS, .time = now }, NULL, 0);
+	trail_write(stack);
 }
 
 bool recorded_signal(struct eleven *stack, struct eleven_signal *signal)
@@ -212,6 +272,7 @@ void recorded_trace_kinds(struct eleven *stack, unsigned kinds)
 	if (recording.file)
 		record_write(stack, (struct record_head){ .kind = RECORD_CALL, .call = RECORD_TRACE_KINDS,
 							  .count = kinds }, NULL, 0);
+	trail_write(stack);
 }
 
 /* ---------------------------------------------------------------- user calls */
@@ -223,6 +284,7 @@ static int64_t call_write(const struct eleven *stack, enum record_call call, ele
 		record_write(stack, (struct record_head){ .kind = RECORD_CALL, .call = (uint8_t)call, .count = count,
 							  .time = now, .connection = connection, .value = value,
 							  .result = result }, NULL, 0);
+	trail_write(stack);
 	return result;
 }
 
@@ -233,6 +295,7 @@ static int endpoint_write(const struct eleven *stack, enum record_call call, ele
 		record_write(stack, (struct record_head){ .kind = RECORD_CALL, .call = (uint8_t)call, .count = count,
 							  .time = now, .connection = connection, .result = result },
 			     &(struct part){ endpoint, sizeof(*endpoint) }, 1);
+	trail_write(stack);
 	return result;
 }
 
@@ -280,6 +343,7 @@ int64_t recorded_send(struct eleven *stack, eleven_handle connection, const void
 							  .time = now, .connection = connection, .value = bytes,
 							  .result = result },
 			     &(struct part){ text, result > 0 ? (size_t)result : 0 }, 1);
+	trail_write(stack);
 	return result;
 }
 
@@ -299,6 +363,7 @@ int recorded_send_commit(struct eleven *stack, eleven_handle connection, size_t 
 	size_t first = bytes < recording.room[0].length ? bytes : recording.room[0].length;
 	size_t second = bytes - first < recording.room[1].length ? bytes - first : recording.room[1].length;
 	struct part parts[2] = { { recording.room[0].bytes, first }, { recording.room[1].bytes, second } };
+	int result;
 
 	if (recording.file)     /* before the call: the lent memory is the stack's again after it */
 		record_write(stack, (struct record_head){ .kind = RECORD_CALL, .call = RECORD_SEND_COMMIT,
@@ -306,7 +371,9 @@ int recorded_send_commit(struct eleven *stack, eleven_handle connection, size_t 
 							  .connection = connection, .value = bytes },
 			     parts, 2);
 	memset(recording.room, 0, sizeof(recording.room));
-	return eleven_send_commit(stack, connection, bytes, flags, now);
+	result = eleven_send_commit(stack, connection, bytes, flags, now);
+	trail_write(stack);
+	return result;
 }
 
 int64_t recorded_receive(struct eleven *stack, eleven_handle connection, void *text, size_t bytes, uint64_t now)

@@ -6,6 +6,7 @@
  *
  * The file is records of struct record_head and a body, one behind the other, after struct
  * record_file.  Everything is in the byte order of the machine that wrote it, which `order` tells.
+ * The last record is RECORD_END; a recording without it is of a host that was killed, or was cut off.
  */
 #ifndef ELEVEN_HOST_RECORD_H
 #define ELEVEN_HOST_RECORD_H
@@ -15,7 +16,7 @@
 #include "eleven.h"
 
 #define RECORD_MAGIC "eleven recording"         /* 16 bytes without the 0 */
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
 #define RECORD_ORDER 0x01020304u
 #define RECORD_BODY_MAX (8u << 20)              /* a batch of the longest packets is 4 MiB */
 #define RECORD_STACKS_MAX 64u
@@ -25,10 +26,12 @@ struct record_file {
 	char magic[16];
 	uint32_t version;
 	uint32_t order;
-	uint32_t config_bytes;          /* sizeof(struct eleven_config) */
-	uint32_t interface_bytes;       /* sizeof(struct eleven_interface) */
+	uint32_t stack_bytes;           /* sizeof(struct record_stack) */
+	uint32_t unused;
 	uint64_t wall_offset;           /* add to a time to get ns since 1970 */
 	char program[32];               /* version, ends with 0 */
+	uint32_t layout;                /* record_layout() */
+	uint32_t check;                 /* crc32 of this with `check` 0 */
 };
 
 enum record_kind {
@@ -38,6 +41,8 @@ enum record_kind {
 	RECORD_TIMERS,
 	RECORD_SIGNAL,                  /* one was there: connection, and value: its signals */
 	RECORD_CALL,                    /* `call` */
+	RECORD_TRAIL,                   /* value: digest of the stack's trace so far; result: its last serial */
+	RECORD_END,                     /* value: records before this one */
 };
 
 enum record_call {
@@ -60,9 +65,16 @@ struct record_head {
 	int64_t result;                 /* what the call returned */
 };
 
-struct record_stack {
+enum {
+#define CONFIG(name, unit, least, most, modern, strict, linux, source, sentence) RECORD_CONFIG_##name,
+#include "eleven-config.def"
+#undef CONFIG
+	RECORD_CONFIG_ROWS
+};
+
+struct record_stack {                   /* without padding: the same on every machine of this order of bytes */
 	char name[32];
-	struct eleven_config config;
+	uint64_t seed, profile, config[RECORD_CONFIG_ROWS];
 	struct eleven_interface interface;
 };
 
@@ -77,6 +89,9 @@ struct record_packet {
 int record_begin(const char *path, uint64_t wall_offset);
 /* Writes what is still to be written. -errno when any of it could not be. */
 int record_end(void);
+
+/* Tells the configuration's rows, as names in their order: another list, another number. */
+uint32_t record_layout(void);
 
 /* The digest of what eleven_output() gave, begun at 0; one bit different, another digest. */
 uint64_t record_digest(uint64_t digest, const struct eleven_out *packets, unsigned count);

@@ -8,11 +8,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <zlib.h>
+
+#include "host/trail.h"
 
 /* Most text of one recorded call. */
 #define TEXT_MAX RECORD_BODY_MAX
@@ -22,6 +25,8 @@ struct replay_stack {
 	struct eleven *stack;
 	void *memory;
 	size_t memory_bytes;
+	struct trail trail;
+	struct eleven_interface interface;
 };
 
 struct replay {
@@ -30,7 +35,12 @@ struct replay {
 	uint64_t offset;                /* of the record in `head` */
 	struct record_head head;
 	uint8_t *body, *text;
-	struct eleven_slice room[2];    /* lent by the last send_buf */
+	struct eleven_slice room[2];    /* lent by the record before, if that was send_buf */
+	eleven_handle room_of;
+	uint64_t records;
+	bool ended;
+	replay_trace_fn *trace;
+	void *trace_context;
 	unsigned stacks;
 	struct replay_stack stack[RECORD_STACKS_MAX];
 	char *problem;
@@ -52,17 +62,32 @@ static int problem_say(struct replay *r, int error, const char *format, ...)
 
 /* ---------------------------------------------------------------- reading */
 
+static uint32_t opening_sum(const struct record_file *opening)
+{
+	struct record_file copy = *opening;
+
+	copy.check = 0;
+	return (uint32_t)crc32(0, (const Bytef *)&copy, sizeof(copy));
+}
+
 static int opening_check(const struct record_file *opening, size_t got, char *problem, size_t problem_bytes)
 {
-	if (got < sizeof(*opening) || memcmp(opening->magic, RECORD_MAGIC, sizeof(opening->magic)) != 0)
+	size_t magic = got < sizeof(opening->magic) ? got : sizeof(opening->magic);
+
+	if (magic == 0 || memcmp(opening->magic, RECORD_MAGIC, magic) != 0)
 		snprintf(problem, problem_bytes, "this is not a recording");
+	else if (got < offsetof(struct record_file, stack_bytes))
+		snprintf(problem, problem_bytes, "at byte %zu: the recording is cut off", got);
 	else if (opening->order != RECORD_ORDER)
 		snprintf(problem, problem_bytes, "the recording is of a machine with another order of bytes");
 	else if (opening->version != RECORD_VERSION)
 		snprintf(problem, problem_bytes, "the recording is of version %u, this program reads %u",
 			 opening->version, RECORD_VERSION);
-	else if (opening->config_bytes != sizeof(struct eleven_config) ||
-		 opening->interface_bytes != sizeof(struct eleven_interface))
+	else if (got < sizeof(*opening))
+		snprintf(problem, problem_bytes, "at byte %zu: the recording is cut off", got);
+	else if (opening->check != opening_sum(opening))
+		snprintf(problem, problem_bytes, "at byte 0: the recording is damaged: a checksum is wrong");
+	else if (opening->stack_bytes != sizeof(struct record_stack) || opening->layout != record_layout())
 		snprintf(problem, problem_bytes, "the recording is of eleven %.31s, which has another configuration",
 			 opening->program);
 	else
@@ -113,7 +138,9 @@ void replay_close(struct replay *r)
 	free(r);
 }
 
-/* The next record and its body. */
+/*
+ * The next record and its body.  Where the file ends too early: at its last byte, which is where to look for the rest.
+ */
 static int record_read(struct replay *r)
 {
 	struct record_head head;
@@ -122,14 +149,25 @@ static int record_read(struct replay *r)
 
 	r->offset += r->head.kind ? sizeof(r->head) + r->head.bytes : 0;
 	got = fread(&head, 1, sizeof(head), r->file);
-	if (got == 0)
+	if (got == 0 && ferror(r->file))
+		return problem_say(r, -EIO, "%s", strerror(errno));
+	if (got == 0 && r->ended)
 		return 0;
-	if (got < sizeof(head))
+	if (got == 0)
+		return problem_say(r, -EBADMSG, "the recording has no end: its host was killed, or it is cut off");
+	if (r->ended)
+		return problem_say(r, -EBADMSG, "the recording is damaged: something follows its end");
+	if (got < sizeof(head)) {
+		r->offset += got;
 		return problem_say(r, -EBADMSG, "the recording is cut off");
+	}
 	if (head.bytes > RECORD_BODY_MAX || head.bytes % 8)
 		return problem_say(r, -EBADMSG, "the recording is damaged: a record of %u bytes", head.bytes);
-	if (fread(r->body, 1, head.bytes, r->file) < head.bytes)
+	got = fread(r->body, 1, head.bytes, r->file);
+	if (got < head.bytes) {
+		r->offset += sizeof(head) + got;
 		return problem_say(r, -EBADMSG, "the recording is cut off");
+	}
 	r->head = head;
 	head.check = 0;
 	check = crc32(crc32(0, (const Bytef *)&head, sizeof(head)), r->body, head.bytes);
@@ -148,17 +186,34 @@ static int differs(struct replay *r, const char *what, int64_t now)
 			   (long long)r->head.result);
 }
 
+static void config_read(struct eleven_config *config, const struct record_stack *body)
+{
+	memset(config, 0, sizeof(*config));
+	config->seed = body->seed;
+	config->profile = (uint32_t)body->profile;
+#define CONFIG(name, unit, least, most, modern, strict, linux_, source, sentence) \
+	config->name = body->config[RECORD_CONFIG_##name];
+#include "eleven-config.def"
+#undef CONFIG
+}
+
 static int step_stack(struct replay *r)
 {
 	struct replay_stack *s = &r->stack[r->stacks];
 	struct record_stack body;
+	struct eleven_config config;
+	uint8_t offload;
 	int error;
 
 	if (r->head.stack != r->stacks || r->stacks == RECORD_STACKS_MAX || r->head.bytes < sizeof(body))
 		return problem_say(r, -EBADMSG, "the recording is damaged: stack %u", r->head.stack);
 	memcpy(&body, r->body, sizeof(body));
 	memcpy(s->name, body.name, sizeof(body.name));
-	s->memory_bytes = eleven_size(&body.config);
+	memcpy(&offload, &body.interface.checksum_offload, sizeof(offload));
+	if (offload > 1)
+		return problem_say(r, -EBADMSG, "the recording is damaged: an interface out of bounds");
+	config_read(&config, &body);
+	s->memory_bytes = eleven_size(&config);
 	if (s->memory_bytes == 0)
 		return problem_say(r, -EBADMSG, "the recording is damaged: a configuration out of bounds");
 	s->memory = mmap(NULL, s->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -166,9 +221,10 @@ static int step_stack(struct replay *r)
 	if (s->memory == MAP_FAILED)
 		return problem_say(r, -ENOMEM, "no memory for a stack of %zu MiB", s->memory_bytes >> 20);
 	r->stacks++;
-	error = eleven_create(&s->stack, s->memory, s->memory_bytes, &body.config, r->head.time);
+	error = eleven_create(&s->stack, s->memory, s->memory_bytes, &config, r->head.time);
 	if (error == 0)
 		error = eleven_interface_add(s->stack, &body.interface);
+	s->interface = body.interface;
 	return error < 0 ? problem_say(r, -EBADMSG, "the recording is damaged: %s", strerror(-error)) : 1;
 }
 
@@ -225,6 +281,8 @@ static int step_send_commit(struct replay *r, struct eleven *stack)
 {
 	size_t bytes = r->head.value, done = 0;
 
+	if (r->room_of != r->head.connection)
+		memset(r->room, 0, sizeof(r->room));
 	if (bytes > r->head.bytes)
 		return problem_say(r, -EBADMSG, "the recording is damaged: text of %zu bytes", bytes);
 	for (unsigned i = 0; i < 2; i++) {
@@ -258,6 +316,7 @@ static int step_text(struct replay *r, struct eleven *stack)
 		result = eleven_send_buf(stack, r->head.connection, r->head.value, slices, r->head.time);
 		for (int i = 0; i < result && i < 2; i++)
 			r->room[i] = slices[i];
+		r->room_of = r->head.connection;
 		return differs(r, "send_buf", result);
 	case RECORD_SEND_COMMIT:
 		return step_send_commit(r, stack);
@@ -331,21 +390,28 @@ static int step_call(struct replay *r, struct eleven *stack)
 	}
 }
 
-int replay_step(struct replay *r, char *problem, size_t problem_bytes)
+/* What the trace said up to here then, and says now. */
+static int step_trail(struct replay *r)
 {
-	struct eleven *stack;
-	int more;
+	const struct trail *trail = &r->stack[r->head.stack].trail;
 
-	r->problem = problem;
-	r->problem_bytes = problem_bytes;
-	more = record_read(r);
-	if (more <= 0)
-		return more;
-	if (r->head.kind == RECORD_STACK)
-		return step_stack(r);
-	stack = replay_stack(r, r->head.stack, NULL);
-	if (!stack)
-		return problem_say(r, -EBADMSG, "the recording is damaged: stack %u", r->head.stack);
+	if (trail->digest == r->head.value && (int64_t)trail->after == r->head.result)
+		return 1;
+	return problem_say(r, -EINVAL, "the trace of host %s tells another story than then",
+			   r->stack[r->head.stack].name);
+}
+
+static int step_end(struct replay *r)
+{
+	if (r->head.value != r->records)
+		return problem_say(r, -EBADMSG, "the recording is damaged: %llu records, and %llu were written",
+				   (unsigned long long)r->records, (unsigned long long)r->head.value);
+	r->ended = true;
+	return 1;
+}
+
+static int step_kind(struct replay *r, struct eleven *stack)
+{
 	switch (r->head.kind) {
 	case RECORD_INPUT:
 		return step_input(r, stack);
@@ -358,9 +424,72 @@ int replay_step(struct replay *r, char *problem, size_t problem_bytes)
 		return step_signal(r, stack);
 	case RECORD_CALL:
 		return step_call(r, stack);
+	case RECORD_TRAIL:
+		return step_trail(r);
 	default:
 		return problem_say(r, -EBADMSG, "the recording is damaged: a record of kind %u", r->head.kind);
 	}
+}
+
+struct taking {                         /* for the one who reads along */
+	struct replay *replay;
+	unsigned stack;
+};
+
+static void trace_take(void *context, const struct eleven_trace *record)
+{
+	const struct taking *taking = context;
+
+	taking->replay->trace(taking->replay->trace_context, taking->stack, record);
+}
+
+int replay_step(struct replay *r, char *problem, size_t problem_bytes)
+{
+	struct taking taking = { r, 0 };
+	struct eleven *stack;
+	int more;
+
+	r->problem = problem;
+	r->problem_bytes = problem_bytes;
+	more = record_read(r);
+	if (more <= 0)
+		return more;
+	if (r->head.kind == RECORD_END)
+		return step_end(r);
+	if (r->head.kind == RECORD_STACK) {
+		more = step_stack(r);
+	} else {
+		stack = replay_stack(r, r->head.stack, NULL);
+		if (!stack)
+			return problem_say(r, -EBADMSG, "the recording is damaged: stack %u", r->head.stack);
+		more = step_kind(r, stack);
+	}
+	/* Memory that is lent is the stack's again after any other call (eleven.h); a trail is none. */
+	if (r->head.kind != RECORD_TRAIL && (r->head.kind != RECORD_CALL || r->head.call != RECORD_SEND_BUF)) {
+		memset(r->room, 0, sizeof(r->room));
+		r->room_of = 0;
+	}
+	r->records++;
+	taking.stack = r->head.stack;
+	if (taking.stack < r->stacks)
+		trail_follow(&r->stack[taking.stack].trail, r->stack[taking.stack].stack,
+			     r->trace ? trace_take : NULL, &taking);
+	return more;
+}
+
+void replay_on_trace(struct replay *r, replay_trace_fn *fn, void *context)
+{
+	r->trace = fn;
+	r->trace_context = context;
+}
+
+uint64_t replay_hash(const struct replay *r)
+{
+	uint64_t hash = 0;
+
+	for (unsigned i = 0; i < r->stacks; i++)
+		hash = trail_join(hash, &r->stack[i].trail);
+	return hash;
 }
 
 const struct record_head *replay_head(const struct replay *r)
@@ -380,6 +509,11 @@ struct eleven *replay_stack(const struct replay *r, unsigned number, const char 
 	if (name)
 		*name = r->stack[number].name;
 	return r->stack[number].stack;
+}
+
+const struct eleven_interface *replay_interface(const struct replay *r, unsigned number)
+{
+	return number < r->stacks ? &r->stack[number].interface : NULL;
 }
 
 uint64_t replay_wall_offset(const struct replay *r)

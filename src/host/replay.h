@@ -25,12 +25,20 @@ void replay_close(struct replay *replay);
  */
 int replay_step(struct replay *replay, char *problem, size_t problem_bytes);
 
+/* Is called within replay_step() with each record of the traces that its call makes. */
+typedef void replay_trace_fn(void *context, unsigned stack, const struct eleven_trace *record);
+void replay_on_trace(struct replay *replay, replay_trace_fn *fn, void *context);
+
+/* One number for all that the traces of all stacks have said so far: the same for the same run, on any machine. */
+uint64_t replay_hash(const struct replay *replay);
+
 /* The record that was replayed last, and where it is in the file. */
 const struct record_head *replay_head(const struct replay *replay);
 uint64_t replay_offset(const struct replay *replay);
 
 /* The stacks as they are now, in the order of their making; NULL past the last. */
 struct eleven *replay_stack(const struct replay *replay, unsigned number, const char **name);
+const struct eleven_interface *replay_interface(const struct replay *replay, unsigned number);
 uint64_t replay_wall_offset(const struct replay *replay);
 
 #endif
