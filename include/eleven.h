@@ -140,6 +140,19 @@ struct eleven_interface {
 /* Adds an interface; at most 8. Returns its number, -ENOSPC, -EINVAL, -EEXIST (address taken). */
 ELEVEN_API int eleven_interface_add(struct eleven *stack, const struct eleven_interface *interface);
 
+struct eleven_route {                   /* a way to a subnet, beside those that the interfaces give */
+	struct eleven_address destination;
+	uint8_t prefix_bits;            /* of the destination; 0: everything else, a further default gateway */
+	struct eleven_address gateway;  /* on the link of an interface */
+};
+
+/*
+ * Adds a route.  Of several to the same subnet the first whose gateway lives is taken (RFC 1122 §3.3.1.5): one that
+ * does not answer ARP is passed over, and a connection whose segments stay unacknowledged tries the next.  At most 32
+ * with those of the interfaces.  -ENOSPC, -EEXIST, -ENETUNREACH (the gateway is on no interface's link), -EINVAL.
+ */
+ELEVEN_API int eleven_route_add(struct eleven *stack, const struct eleven_route *route);
+
 /* Flags of a packet. */
 #define ELEVEN_PACKET_CHECKSUM_OK      1u  /* in: the link has verified the transport checksum, or vouches for it */
 #define ELEVEN_PACKET_CHECKSUM_PARTIAL 2u  /* out: holds the pseudo-header sum only; fill in from checksum_start */

@@ -14,7 +14,7 @@
 static const struct mac broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 
 /* Neither any, nor broadcast, multicast or loopback; and reached on this link. */
-static bool sender_is_usable(const struct ip *ip, const struct interface *interface, const struct arp *packet)
+static bool sender_is_usable(const struct ip *ip, uint8_t number, const struct arp *packet)
 {
 	static const struct mac none;
 	uint32_t sender = address_v4_value(&packet->sender);
@@ -25,7 +25,7 @@ static bool sender_is_usable(const struct ip *ip, const struct interface *interf
 		return true;            /* a probe, RFC 5227 §2.1 */
 	if (sender >> 24 == 0 || sender >> 24 == 127 || sender >= 0xe0000000u || route_is_broadcast(ip, sender))
 		return false;
-	return route_next_hop(interface, sender) == sender || sender == interface->gateway;
+	return route_is_neighbour(ip, number, sender);
 }
 
 static void arp_answer(struct ip *ip, uint8_t interface, const struct arp *packet)
@@ -72,7 +72,7 @@ void arp_input(struct ip *ip, uint8_t number, const uint8_t *bytes, size_t n)
 		trace_count(ip->trace, RULE_ARP_OPERATION_OTHER);
 		return;
 	}
-	if (!sender_is_usable(ip, interface, &packet)) {
+	if (!sender_is_usable(ip, number, &packet)) {
 		trace_count(ip->trace, RULE_ARP_SENDER_BAD);
 		return;
 	}

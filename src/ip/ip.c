@@ -21,10 +21,15 @@ static uint32_t out_bytes(const struct eleven_config *config)
 	return ETHERNET_HEADER_BYTES + packet;
 }
 
+static size_t peers_bytes(const struct eleven_config *config)
+{
+	return config->neighbours_max * (sizeof(struct identity) + sizeof(struct next_hop));
+}
+
 size_t ip_bytes(const struct eleven_config *config)
 {
-	return ALIGN(sizeof(struct ip)) + ALIGN(neighbours_bytes(config)) + ALIGN(fragments_bytes(config)) +
-	       ALIGN(replies_bytes(config)) + ALIGN(out_bytes(config));
+	return ALIGN(sizeof(struct ip)) + ALIGN(peers_bytes(config)) + ALIGN(neighbours_bytes(config)) +
+	       ALIGN(fragments_bytes(config)) + ALIGN(replies_bytes(config)) + ALIGN(out_bytes(config));
 }
 
 struct ip *ip_init(void *memory, const struct eleven_config *config, struct trace *trace, uint64_t seed, uint64_t now)
@@ -38,9 +43,12 @@ struct ip *ip_init(void *memory, const struct eleven_config *config, struct trac
 	ip->now = now;
 	ip->key.k0 = siphash_words2(&from_seed, seed, 0);
 	ip->key.k1 = siphash_words2(&from_seed, seed, 1);
-	for (uint64_t i = 0; i < IP_IDS; i++)
-		ip->ids[i] = (uint16_t)siphash_words2(&from_seed, seed, 2 + i);
+	ip->gateways_again = ip->id_at = TIME_NEVER;
 	at += ALIGN(sizeof(struct ip));
+	ip->peers = (uint32_t)config->neighbours_max;
+	ip->ids = (struct identity *)at;
+	ip->next_hops = (struct next_hop *)(ip->ids + ip->peers);
+	at += ALIGN(peers_bytes(config));
 	neighbours_init(ip, at, config);
 	at += ALIGN(neighbours_bytes(config));
 	fragments_init(ip, at, config);
@@ -77,6 +85,7 @@ void ip_timers(struct ip *ip, uint64_t now)
 {
 	ip_clock(ip, now);
 	neighbours_timers(ip);
+	identify_timers(ip);
 	arp_timers(ip);
 	fragments_timers(ip);
 }
@@ -87,5 +96,7 @@ uint64_t ip_deadline(const struct ip *ip)
 
 	if (arp < deadline)
 		deadline = arp;
+	if (ip->id_at < deadline)
+		deadline = ip->id_at;
 	return fragments < deadline ? fragments : deadline;
 }

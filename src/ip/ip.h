@@ -38,6 +38,8 @@ struct ip *ip_init(void *memory, const struct eleven_config *config, struct trac
  * address of its subnet, prefix, MTU, MAC or gateway out of bounds).
  */
 int ip_interface_add(struct ip *ip, const struct eleven_interface *interface);
+/* As eleven_route_add(). */
+int ip_route_add(struct ip *ip, const struct eleven_route *route);
 /* NULL: no such interface (IP_LOOPBACK too). */
 const struct eleven_interface *ip_interface(const struct ip *ip, uint8_t number);
 
@@ -83,6 +85,7 @@ struct ip_route {
 	struct address local;           /* source to use */
 	uint8_t interface;              /* or IP_LOOPBACK */
 	bool loopback;                  /* stays inside the stack */
+	struct address next_hop;        /* the host on the link to send to: `remote` or a gateway */
 	uint32_t mtu;                   /* of the first hop, IP header included */
 };
 
@@ -92,6 +95,15 @@ struct ip_route {
  * loopback and remote not).
  */
 int ip_route(const struct ip *ip, const struct address *remote, const struct address *local, struct ip_route *route);
+/*
+ * TCP's advice (RFC 1122 §3.3.1.4): nothing comes back from `remote`.  Its gateway is asked by ARP whether it is
+ * there, and if there is another, that one is taken for this remote from now on (§3.3.1.5).
+ */
+void ip_path_suspect(struct ip *ip, const struct address *remote, const struct address *local, uint64_t now);
+/* MMS_R (RFC 1122 §3.3.2): most bytes behind the IP header in a datagram that comes in whole, in fragments or not. */
+uint32_t ip_mms_receive(const struct ip *ip, uint8_t interface);
+/* MMS_S (RFC 1122 §3.3.3): most bytes behind the IP header that go this way without fragmentation by us. */
+uint32_t ip_mms_send(const struct ip_route *route);
 /* Ours, all of 127.0.0.0/8 included. */
 bool ip_is_local(const struct ip *ip, const struct address *address);
 
@@ -99,11 +111,18 @@ bool ip_is_local(const struct ip *ip, const struct address *address);
  * Writes the link and IP headers in front of a transport header, at most IP_HEADER_BYTES_MAX
  * bytes: returns their length.  -EAGAIN: the neighbour is not resolved yet; a request is queued, and
  * ip_neighbour_epoch() changes when any neighbour is resolved or fails.  -EHOSTUNREACH: it has failed
- * (tried again from 1 s after on).  TTL ≥ 1; payload_bytes ≤ 65515.
+ * (tried again from 1 s after on).  TTL ≥ 1; payload_bytes ≤ 65515.  Without `df` ask ip_may_identify() first.
  */
 int ip_header(struct ip *ip, const struct ip_route *route, const struct address *local, const struct address *remote,
 	      uint8_t ttl, uint8_t tos, bool df, uint32_t payload_bytes, uint8_t *out, uint64_t now);
 uint32_t ip_neighbour_epoch(const struct ip *ip);
+/*
+ * May a segment without DF go to `remote` now (RFC 6864 §5.2)?  If not, so many went lately that an identification
+ * would repeat; ip_neighbour_epoch() changes when to ask again.
+ */
+bool ip_may_identify(struct ip *ip, const struct address *local, const struct address *remote, uint64_t now);
+/* The link cuts the packet just written into `count` more, numbered on. */
+void ip_identify_more(struct ip *ip, const struct address *local, const struct address *remote, uint32_t count);
 
 /*
  * The next packet of IP's own (ARP, ICMP), false: none.  One slice, lent until the next call

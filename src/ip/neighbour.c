@@ -85,7 +85,7 @@ static struct list *use_list(struct neighbours *n, const struct neighbour *neigh
 	return is_resolved(neighbour) ? &n->resolved : &n->unresolved;
 }
 
-struct neighbour *neighbour_find(struct ip *ip, uint8_t interface, const struct address *address)
+struct neighbour *neighbour_find(const struct ip *ip, uint8_t interface, const struct address *address)
 {
 	const struct table *table = &ip->neighbours.table;
 	uint32_t hash = neighbour_hash(ip, interface, address), cursor;
@@ -213,6 +213,7 @@ static void neighbour_set_mac(struct ip *ip, struct neighbour *neighbour, const 
 	bool was_resolved = is_resolved(neighbour);
 
 	neighbour_set_state(ip, neighbour, NEIGHBOUR_REACHABLE);
+	neighbour->silent = false;
 	neighbour->reachable_until = asked ? ip->now + NEIGHBOUR_REACHABLE_NS : ip->now;
 	if (!was_resolved || !mac_eq(&neighbour->mac, mac)) {
 		neighbour->mac = *mac;
@@ -246,6 +247,12 @@ void neighbour_heard(struct ip *ip, struct neighbour *neighbour, const struct ma
 	}
 }
 
+void neighbour_doubt(struct ip *ip, struct neighbour *neighbour)
+{
+	if (neighbour->state == NEIGHBOUR_REACHABLE && neighbour->reachable_until > ip->now)
+		neighbour->reachable_until = ip->now;
+}
+
 void neighbour_learn(struct ip *ip, uint8_t interface, const struct address *address, const struct mac *mac)
 {
 	if (ip->neighbours.pool.used == ip->neighbours.pool.capacity) {
@@ -271,10 +278,14 @@ void neighbours_timers(struct ip *ip)
 			neighbour_request(ip, neighbour);
 		} else if (neighbour->state == NEIGHBOUR_PROBE) {
 			trace_count(ip->trace, RULE_NEIGHBOUR_LOST);
+			neighbour->silent = true;
+			gateway_silent(ip);
 			neighbour_set_state(ip, neighbour, NEIGHBOUR_INCOMPLETE);
 			neighbour_request(ip, neighbour);
 		} else {
 			trace_count(ip->trace, RULE_NEIGHBOUR_FAILED);
+			neighbour->silent = true;
+			gateway_silent(ip);
 			neighbour_set_state(ip, neighbour, NEIGHBOUR_FAILED);
 			neighbour->next = ip->now + NEIGHBOUR_RETRY_NS;
 			n->epoch++;

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Headers for what goes out, and the packets of our own: ARP first, then ICMP in order.
- *
- * Identification (RFC 6864): 0 with DF, when it means nothing.  Else a counter, one of IP_IDS chosen by
- * keyed hash of addresses and protocol, so that it does not repeat before 65536 packets, and so
- * that no peer learns from its own what is sent to another.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,13 +8,6 @@
 #include "base/check.h"
 #include "ip/state.h"
 #include "wire/checksum.h"
-
-uint16_t ip_identification(struct ip *ip, const struct address *local, const struct address *remote, uint8_t protocol)
-{
-	uint64_t addresses = (uint64_t)address_v4_value(local) << 32 | address_v4_value(remote);
-
-	return ip->ids[siphash_words2(&ip->key, addresses, 0x100u | protocol) % IP_IDS]++;
-}
 
 int ip_header_write(struct ip *ip, const struct ip_route *route, const struct address *local,
 		    const struct address *remote, const struct ip_header_fields *fields, uint8_t *out)
@@ -36,9 +25,10 @@ int ip_header_write(struct ip *ip, const struct ip_route *route, const struct ad
 	CHECK(route->loopback || route->interface < ip->interface_count);
 	if (!route->loopback && interface->given.kind == ELEVEN_LINK_ETHERNET) {
 		struct ethernet frame = { .source = interface->mac, .type = ETHERNET_TYPE_IPV4 };
-		struct address next_hop = address_v4(route_next_hop(interface, address_v4_value(remote)));
-		int result = neighbour_resolve(ip, route->interface, &next_hop, &frame.destination, NULL);
+		int result = neighbour_resolve(ip, route->interface, &route->next_hop, &frame.destination, NULL);
 
+		if (ip->gateways_again <= ip->now)
+			gateways_ask(ip);
 		if (result != 0)
 			return result;
 		link_bytes = ethernet_emit(out, &frame);
@@ -53,8 +43,8 @@ int ip_header(struct ip *ip, const struct ip_route *route, const struct address 
 					   .payload_bytes = payload_bytes };
 
 	ip_clock(ip, now);
-	if (!df)
-		fields.id = ip_identification(ip, local, remote, IPV4_PROTOCOL_TCP);
+	if (!df && !route->loopback && !identify(ip, local, remote, IPV4_PROTOCOL_TCP, &fields.id))
+		return -EAGAIN;
 	return ip_header_write(ip, route, local, remote, &fields, out);
 }
 

@@ -66,14 +66,11 @@ static void reply_start(struct ip *ip, struct reply *reply)
 	const struct interface *interface = &ip->interfaces[reply->route.interface];
 	uint32_t ref = pool_index(&ip->replies.pool, reply) + 1;
 	struct neighbour *neighbour;
-	struct address next_hop;
 	struct mac mac;
 	int result = 0;
 
-	if (interface->given.kind == ELEVEN_LINK_ETHERNET) {
-		next_hop = address_v4(route_next_hop(interface, address_v4_value(&reply->remote)));
-		result = neighbour_resolve(ip, reply->route.interface, &next_hop, &mac, &neighbour);
-	}
+	if (interface->given.kind == ELEVEN_LINK_ETHERNET)
+		result = neighbour_resolve(ip, reply->route.interface, &reply->route.next_hop, &mac, &neighbour);
 	if (result == 0) {
 		reply_release(ip, ref);
 	} else if (result == -EAGAIN) {
@@ -92,9 +89,11 @@ bool reply_send(struct ip *ip, const struct address *local, const struct address
 		uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes)
 {
 	struct replies *r = &ip->replies;
+	bool atomic = IPV4_HEADER_MIN + ICMP_HEADER_BYTES + tail_bytes <= IP_ATOMIC_BYTES;
 	struct ip_route route;
 	struct reply *reply;
 	uint32_t chain;
+	uint16_t id = 0;
 
 	if (ip_route(ip, remote, local, &route) != 0 || route.loopback) {
 		ip_rule(ip, RULE_ICMP_NO_WAY, local, remote, IP_LOOPBACK);
@@ -105,14 +104,17 @@ bool reply_send(struct ip *ip, const struct address *local, const struct address
 		trace_count(ip->trace, RULE_ICMP_NO_ROOM);
 		return false;
 	}
+	if ((!atomic || ip_mms_send(&route) < ICMP_HEADER_BYTES + tail_bytes) &&
+	    !identify(ip, local, remote, IPV4_PROTOCOL_ICMP, &id)) {
+		trace_count(ip->trace, RULE_ICMP_ID_LIMITED);
+		return false;
+	}
 	store_be16(head + 2, checksum_finish(checksum_add(checksum_add(0, head, ICMP_HEADER_BYTES), tail, tail_bytes)));
 	chain = chain_make(&r->blocks, head, ICMP_HEADER_BYTES, tail, tail_bytes);
 	reply = pool_take(&r->pool);
 	CHECK(chain && reply);
 	*reply = (struct reply){ .chain = chain, .local = *local, .remote = *remote, .route = route, .tos = tos,
-				 .bytes = ICMP_HEADER_BYTES + tail_bytes };
-	if (IPV4_HEADER_MIN + reply->bytes > IP_ATOMIC_BYTES || IPV4_HEADER_MIN + reply->bytes > route.mtu)
-		reply->id = ip_identification(ip, local, remote, IPV4_PROTOCOL_ICMP);
+				 .id = id, .bytes = ICMP_HEADER_BYTES + tail_bytes };
 	reply_start(ip, reply);
 	return true;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interfaces and the way to an address (RFC 1122 §3.3.1): ours, on a link, or by the gateway.
- * The weak host model of §3.3.4.2: an address is ours whatever interface a packet uses.  One
- * gateway an interface; dead ones are not detected, Redirects not heeded.
+ * The weak host model of §3.3.4.2: an address is ours whatever interface a packet uses.  Each interface gives a route
+ * to its subnet, and one to everything else: by its gateway, or on the link itself when it has none.  Which of several
+ * gateways is for gateway.c.  Redirects are not heeded.
  */
 #include <errno.h>
 #include <string.h>
@@ -53,10 +54,17 @@ static struct address address_given(const struct eleven_address *given)
 	return address;
 }
 
+static void route_enter(struct ip *ip, struct route route)
+{
+	ip->gateways += route.gateway != 0;
+	ip->routes[ip->route_count++] = route;
+}
+
 int ip_interface_add(struct ip *ip, const struct eleven_interface *given)
 {
 	struct interface interface = { .given = *given };
-	struct address address = address_given(&given->address), gateway = address_given(&given->gateway);
+	struct address address = address_given(&given->address), next = address_given(&given->gateway);
+	uint32_t gateway;
 
 	if (!address_is_v4(&address) || given->prefix_bits > 32 || given->mtu < 68 || given->mtu > UINT16_MAX)
 		return -EINVAL;
@@ -67,23 +75,66 @@ int ip_interface_add(struct ip *ip, const struct eleven_interface *given)
 	memcpy(interface.mac.bytes, given->mac, sizeof(interface.mac.bytes));
 	if (is_no_host(interface.address) || route_is_subnet_broadcast(&interface, interface.address))
 		return -EINVAL;
-	interface.gateway = address_is_any(&gateway) ? 0 : address_v4_value(&gateway);
-	if (interface.gateway != 0 &&
-	    (!address_is_v4(&gateway) || is_no_host(interface.gateway) || interface.gateway == interface.address ||
-	     route_is_subnet_broadcast(&interface, interface.gateway)))
+	gateway = address_is_any(&next) ? 0 : address_v4_value(&next);
+	if (gateway != 0 && (!address_is_v4(&next) || is_no_host(gateway) || gateway == interface.address ||
+			     route_is_subnet_broadcast(&interface, gateway)))
 		return -EINVAL;
 	if (given->kind == ELEVEN_LINK_ETHERNET && !mac_is_usable(&interface.mac))
 		return -EINVAL;
 	if (interface_of(ip, interface.address))
 		return -EEXIST;
-	if (ip->interface_count == IP_INTERFACES_MAX)
+	if (ip->interface_count == IP_INTERFACES_MAX || ip->route_count + 2 > IP_ROUTES_MAX)
 		return -ENOSPC;
 	if (given->kind == ELEVEN_LINK_ETHERNET) {
 		interface.announces_left = IP_ARP_ANNOUNCES;
 		interface.announce_at = ip->now;
 	}
+	if (interface.mask != 0)
+		route_enter(ip, (struct route){ interface.address & interface.mask, interface.mask, 0,
+						given->prefix_bits, (uint8_t)ip->interface_count });
+	route_enter(ip, (struct route){ .gateway = interface.mask == 0 ? 0 : gateway,
+					.interface = (uint8_t)ip->interface_count });
 	ip->interfaces[ip->interface_count] = interface;
 	return (int)ip->interface_count++;
+}
+
+/* The interface on whose link the address is; NULL: none. */
+static const struct interface *interface_on_link(const struct ip *ip, uint32_t address)
+{
+	const struct route *route = route_best(ip, address, 0);
+
+	return route && route->gateway == 0 && address != ip->interfaces[route->interface].address
+		? &ip->interfaces[route->interface] : NULL;
+}
+
+int ip_route_add(struct ip *ip, const struct eleven_route *given)
+{
+	struct address destination = address_given(&given->destination), gateway = address_given(&given->gateway);
+	const struct interface *interface;
+	struct route route = { .prefix_bits = given->prefix_bits };
+
+	if (address_is_any(&destination))
+		destination = address_v4(0);
+	if (!address_is_v4(&destination) || !address_is_v4(&gateway) || given->prefix_bits > 32)
+		return -EINVAL;
+	route.mask = given->prefix_bits == 0 ? 0 : UINT32_MAX << (32 - given->prefix_bits);
+	route.network = address_v4_value(&destination);
+	route.gateway = address_v4_value(&gateway);
+	if ((route.network & ~route.mask) != 0 || (route.prefix_bits > 0 && is_no_host(route.network)) ||
+	    is_no_host(route.gateway) || route_is_broadcast(ip, route.gateway) || interface_of(ip, route.gateway))
+		return -EINVAL;
+	interface = interface_on_link(ip, route.gateway);
+	if (!interface)
+		return -ENETUNREACH;
+	route.interface = (uint8_t)(interface - ip->interfaces);
+	for (uint32_t i = 0; i < ip->route_count; i++)
+		if (ip->routes[i].network == route.network && ip->routes[i].mask == route.mask &&
+		    ip->routes[i].gateway == route.gateway)
+			return -EEXIST;
+	if (ip->route_count == IP_ROUTES_MAX)
+		return -ENOSPC;
+	route_enter(ip, route);
+	return 0;
 }
 
 const struct eleven_interface *ip_interface(const struct ip *ip, uint8_t number)
@@ -99,41 +150,57 @@ bool ip_is_local(const struct ip *ip, const struct address *address)
 }
 
 /*
- * The interface to `remote`: the longest prefix that has it; else that of `local` or the first
- * with a gateway; else any, for a link without gateway reaches everything.  Ties: that of `local`.
+ * The longest prefix counts first.  Of equals, one on the link; for everything else (prefix 0) that of `local` or the
+ * first by a gateway, for a link without one is only hoped to reach it.
  */
-static const struct interface *interface_toward(const struct ip *ip, uint32_t remote, uint32_t local)
+static unsigned route_rank(const struct ip *ip, const struct route *route, uint32_t local)
 {
-	const struct interface *best = NULL;
+	bool own = local != 0 && ip->interfaces[route->interface].address == local;
+
+	if (route->prefix_bits == 0)
+		return (route->gateway ? 4 : 2) + (own ? 3 : 0);
+	return 8 + 4u * route->prefix_bits + (route->gateway ? 0 : 2) + own;
+}
+
+const struct route *route_best(const struct ip *ip, uint32_t remote, uint32_t local)
+{
+	const struct route *best = NULL;
 	unsigned best_rank = 0;
 
-	for (uint32_t i = 0; i < ip->interface_count; i++) {
-		const struct interface *interface = &ip->interfaces[i];
-		unsigned rank = interface->gateway ? 4 : 2;
+	for (uint32_t i = 0; i < ip->route_count; i++) {
+		const struct route *route = &ip->routes[i];
+		unsigned rank = route_has(route, remote) ? route_rank(ip, route, local) : 0;
 
-		if (((remote ^ interface->address) & interface->mask) == 0 && interface->mask != 0)
-			rank = 8 + 2u * interface->given.prefix_bits;
-		if (interface->address == local)
-			rank += rank >= 8 ? 1 : 3;
 		if (rank > best_rank) {
 			best_rank = rank;
-			best = interface;
+			best = route;
 		}
 	}
 	return best;
 }
 
-uint32_t route_next_hop(const struct interface *interface, uint32_t remote)
+bool route_is_neighbour(const struct ip *ip, uint8_t interface, uint32_t address)
 {
-	bool on_link = interface->gateway == 0 || ((remote ^ interface->address) & interface->mask) == 0;
+	bool everything = true;
 
-	return on_link ? remote : interface->gateway;
+	if (((address ^ ip->interfaces[interface].address) & ip->interfaces[interface].mask) == 0)
+		return true;
+	for (uint32_t i = 0; i < ip->route_count; i++) {
+		const struct route *route = &ip->routes[i];
+
+		if (route->interface != interface || route->gateway == 0)
+			continue;
+		if (route->gateway == address)
+			return true;
+		everything = false;
+	}
+	return everything;
 }
 
 /* Inside the stack: to 127.0.0.0/8 from 127.0.0.1, to our own address from that address, unless one is chosen. */
 static int route_loopback(const struct address *remote, const struct address *chosen, struct ip_route *route)
 {
-	*route = (struct ip_route){ *remote, IP_LOOPBACK, true, IP_LOOPBACK_MTU };
+	*route = (struct ip_route){ *remote, IP_LOOPBACK, true, *remote, IP_LOOPBACK_MTU };
 	if (chosen)
 		route->local = *chosen;
 	else if (address_is_loopback(remote))
@@ -143,7 +210,7 @@ static int route_loopback(const struct address *remote, const struct address *ch
 
 int ip_route(const struct ip *ip, const struct address *remote, const struct address *local, struct ip_route *route)
 {
-	const struct interface *interface;
+	const struct route *way;
 	uint32_t to, from = 0;
 
 	if (local && address_is_any(local))
@@ -159,10 +226,28 @@ int ip_route(const struct ip *ip, const struct address *remote, const struct add
 		from = address_v4_value(local);
 	if (is_no_host(to) || route_is_broadcast(ip, to) || from >> 24 == 127)
 		return -EINVAL;
-	interface = interface_toward(ip, to, from);
-	if (!interface)
+	way = route_best(ip, to, from);
+	if (!way)
 		return -ENETUNREACH;
-	*route = (struct ip_route){ local ? *local : address_v4(interface->address),
-				    (uint8_t)(interface - ip->interfaces), false, interface->given.mtu };
+	if (way->gateway && ip->gateways > 1)
+		way = gateway_choose(ip, way, to, from);
+	*route = (struct ip_route){ .local = local ? *local : address_v4(ip->interfaces[way->interface].address),
+				    .interface = way->interface, .mtu = ip->interfaces[way->interface].given.mtu,
+				    .next_hop = way->gateway ? address_v4(way->gateway) : *remote };
 	return 0;
+}
+
+uint32_t ip_mms_receive(const struct ip *ip, uint8_t interface)
+{
+	uint32_t link = interface == IP_LOOPBACK ? IP_LOOPBACK_MTU : ip->interfaces[interface].given.mtu;
+
+	link -= IPV4_HEADER_MIN;
+	if (ip->fragments.whole_bytes < UINT16_MAX - IPV4_HEADER_MIN)
+		return ip->fragments.whole_bytes > link ? ip->fragments.whole_bytes : link;
+	return UINT16_MAX - IPV4_HEADER_MIN;
+}
+
+uint32_t ip_mms_send(const struct ip_route *route)
+{
+	return route->mtu - IPV4_HEADER_MIN;
 }

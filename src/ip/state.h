@@ -9,11 +9,14 @@
  *   neighbour.c  the cache of link addresses
  *   arp.c        ARP in, and what is said by ARP
  *   route.c      interfaces, addresses, ways
+ *   gateway.c    which of several gateways
+ *   identify.c   identifications of what may be fragmented
  *   output.c     headers, and packets of our own out
  *   ip.c         memory and time
  *
  * Limits: fragments_max datagrams in fragment_bytes bytes of blocks; neighbours_max neighbours, at
- * most half of them unresolved; replies_max ICMP messages in as many blocks; and what is named below.
+ * most half of them unresolved, and as many peers in the next-hop cache and with a counter of identifications, placed
+ * by keyed hash; replies_max ICMP messages in as many blocks; and what is named below.
  */
 #ifndef ELEVEN_IP_STATE_H
 #define ELEVEN_IP_STATE_H
@@ -35,7 +38,9 @@
 #define IP_ICMP_ERROR_BYTES   576u      /* most that an ICMP error has, IP header included: RFC 1812 §4.3.2.3 */
 #define IP_ICMP_BURST_MAX     50u       /* errors at once after silence, within icmp_rate; Linux's icmp_msgs_burst */
 #define IP_ATOMIC_BYTES       576u      /* what every host takes (RFC 791 §3.1): sent with DF, which needs no ID */
-#define IP_IDS                64u       /* counters of identifications, chosen by keyed hash of the peer */
+#define IP_ROUTES_MAX         32u       /* those of the interfaces too */
+#define IP_NEXT_HOP_KEEP_NS   SEC(600)  /* after that the first is tried again; ten minutes, as Linux keeps a route */
+#define IP_GATEWAY_AGAIN_NS   SEC(60)   /* a dead gateway is asked for again, while others are used */
 #define IP_ARP_REPLIES_MAX    32u       /* ARP replies waiting to be sent; who gets none asks again */
 #define IP_ARP_ANNOUNCES      2u        /* RFC 5227 §1.1 ANNOUNCE_NUM */
 #define IP_ARP_ANNOUNCE_NS    SEC(2)    /* ANNOUNCE_INTERVAL */
@@ -46,12 +51,24 @@
 struct interface {
 	struct eleven_interface given;
 	uint32_t address, mask;         /* IPv4, host order */
-	uint32_t gateway;               /* 0: none, all is on the link */
 	struct mac mac;
 	uint8_t announces_left;         /* gratuitous ARP requests to send */
 	bool announce_ready;            /* one is due and waits for ip_output() */
 	uint64_t announce_at;           /* when the next is due */
 	uint64_t defend_from;           /* a conflict before this is not answered */
+};
+
+struct route {
+	uint32_t network, mask;
+	uint32_t gateway;               /* 0: all of it is on the link */
+	uint8_t prefix_bits;
+	uint8_t interface;
+};
+
+struct next_hop {                       /* of the next-hop cache, RFC 1122 §3.3.1.3 */
+	uint32_t remote;
+	uint32_t gateway;               /* 0: empty */
+	uint64_t until;
 };
 
 /* ---- neighbours: neighbour.c */
@@ -72,6 +89,7 @@ struct neighbour {
 	uint8_t state;                  /* enum neighbour_state */
 	uint8_t tries;                  /* requests since the state began */
 	bool request_queued;            /* in neighbours.requests */
+	bool silent;                    /* did not answer, and has not since: as a gateway it is dead */
 	uint32_t held;                  /* latest ICMP message that waits for it, index + 1: RFC 1122 §2.3.2.2 */
 	uint64_t next;                  /* INCOMPLETE, PROBE: next request or the end; FAILED: when to ask again */
 	uint64_t reachable_until;
@@ -151,18 +169,32 @@ struct arp_reply {
 	uint8_t interface;
 };
 
+struct identity {                       /* the counter of a peer's identifications */
+	uint32_t local, remote;
+	uint8_t protocol;
+	bool taken;
+	uint16_t next;
+	uint64_t full_at;               /* when the allowance is whole again (RFC 6864 §5.2) */
+};
+
 struct ip {
 	struct trace *trace;
 	uint64_t now;                   /* the latest seen; never goes back */
 	struct siphash_key key;
 	struct interface interfaces[IP_INTERFACES_MAX];
 	uint32_t interface_count;
+	struct route routes[IP_ROUTES_MAX];
+	uint32_t route_count, gateways; /* how many, and those with a gateway */
+	struct next_hop *next_hops;     /* `peers` of them */
+	uint64_t gateways_again;        /* when to ask for dead ones; TIME_NEVER: all live */
 	struct neighbours neighbours;
 	struct fragments fragments;
 	struct replies replies;
 	struct arp_reply arp_replies[IP_ARP_REPLIES_MAX];
 	uint32_t arp_first, arp_count;  /* ring */
-	uint16_t ids[IP_IDS];
+	struct identity *ids;           /* `peers` of them */
+	uint32_t peers;
+	uint64_t id_at;                 /* when who waits for an identification may have one; TIME_NEVER: nobody */
 	uint8_t *out;                   /* the packet that ip_output() lends */
 	uint32_t out_bytes;
 };
@@ -189,8 +221,23 @@ static inline bool route_is_subnet_broadcast(const struct interface *interface, 
 
 /* A broadcast address, limited or of one of our subnets, in the old form (all zero) too: RFC 1122 §3.3.6. */
 bool route_is_broadcast(const struct ip *ip, uint32_t address);
-/* The host on the link to send to on the way to `remote`. */
-uint32_t route_next_hop(const struct interface *interface, uint32_t remote);
+static inline bool route_has(const struct route *route, uint32_t remote)
+{
+	return ((remote ^ route->network) & route->mask) == 0;
+}
+/* Is `address` reached on this link without a gateway, or a gateway there? */
+bool route_is_neighbour(const struct ip *ip, uint8_t interface, uint32_t address);
+/* The best by prefix, then `local`'s, then as added; NULL: none. */
+const struct route *route_best(const struct ip *ip, uint32_t remote, uint32_t local);
+
+/* ---- gateway.c */
+
+/* `best`, or another to the same subnet: the one that the remote has in the next-hop cache, or the first that lives. */
+const struct route *gateway_choose(const struct ip *ip, const struct route *best, uint32_t remote, uint32_t local);
+/* A neighbour has fallen silent, perhaps a gateway. */
+void gateway_silent(struct ip *ip);
+/* Asks for those that are dead, if it is time. */
+void gateways_ask(struct ip *ip);
 
 /* ---- neighbour.c */
 
@@ -199,7 +246,9 @@ void neighbours_init(struct ip *ip, uint8_t *memory, const struct eleven_config 
 /* 0 and the MAC, -EAGAIN, -EHOSTUNREACH; asks if need be.  The entry is left in *entry unless NULL. */
 int neighbour_resolve(struct ip *ip, uint8_t interface, const struct address *address, struct mac *mac,
 		      struct neighbour **entry);
-struct neighbour *neighbour_find(struct ip *ip, uint8_t interface, const struct address *address);
+struct neighbour *neighbour_find(const struct ip *ip, uint8_t interface, const struct address *address);
+/* Somebody doubts that it is there: its next use asks. */
+void neighbour_doubt(struct ip *ip, struct neighbour *neighbour);
 /* The neighbour says it has this MAC; `asked`: in a reply to us. */
 void neighbour_heard(struct ip *ip, struct neighbour *neighbour, const struct mac *mac, bool asked);
 /* Enters one that asked for us, while there is room: it will be talked to at once. */
@@ -258,7 +307,12 @@ struct ip_header_fields {
 /* As ip_header(). */
 int ip_header_write(struct ip *ip, const struct ip_route *route, const struct address *local,
 		    const struct address *remote, const struct ip_header_fields *fields, uint8_t *out);
-/* An identification not given out to this peer and protocol for as long as its counter does not wrap. */
-uint16_t ip_identification(struct ip *ip, const struct address *local, const struct address *remote, uint8_t protocol);
+
+/* ---- identify.c */
+
+/* An identification not given to this peer and protocol within two minutes; false: there is none now. */
+bool identify(struct ip *ip, const struct address *local, const struct address *remote, uint8_t protocol,
+	      uint16_t *id);
+void identify_timers(struct ip *ip);
 
 #endif

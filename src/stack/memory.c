@@ -63,6 +63,7 @@ int eleven_create(struct eleven **stack, void *memory, size_t bytes, const struc
 	made->headers = (uint8_t (*)[OUTPUT_HEADER_MAX])(block + layout.headers);
 	trace_init(&made->trace, block + layout.trace, (uint32_t)config->trace_records_max);
 	loopback_init(&made->loopback, block + layout.loopback, config->loopback_bytes);
+	made->dont_fragment = config->path_mtu_discovery;
 	made->ip = ip_init(block + layout.ip, config, &made->trace, config->seed, now);
 	made->tcp = tcp_init(block + layout.tcp, config, &made->trace, now);
 	CHECK(made->ip && made->tcp);
@@ -81,4 +82,9 @@ int eleven_interface_add(struct eleven *stack, const struct eleven_interface *in
 	tcp_interface_set(stack->tcp, (uint8_t)number, interface->mtu, most);
 	stack->interfaces++;
 	return number;
+}
+
+int eleven_route_add(struct eleven *stack, const struct eleven_route *route)
+{
+	return ip_route_add(stack->ip, route);
 }

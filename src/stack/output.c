@@ -30,8 +30,13 @@ enum way {
 static int header_write(struct eleven *stack, const struct ip_route *route, const struct tuple *tuple,
 			const struct tcp_out *segment, uint8_t *out, uint64_t now)
 {
-	return ip_header(stack->ip, route, &tuple->local, &tuple->remote, segment->ttl, segment->tos, segment->df,
-			 segment->header_bytes + segment->text_bytes, out, now);
+	int bytes = ip_header(stack->ip, route, &tuple->local, &tuple->remote, segment->ttl, segment->tos, segment->df,
+			      segment->header_bytes + segment->text_bytes, out, now);
+
+	if (!segment->df && segment->segment_bytes && !route->loopback)
+		ip_identify_more(stack->ip, &tuple->local, &tuple->remote,
+				 (segment->text_bytes - 1) / segment->segment_bytes);
+	return bytes;
 }
 
 /* Is the way to the tuple's remote address known?  Asked before TCP makes the segment, which it does but once. */
@@ -49,6 +54,10 @@ static enum way way_find(struct eleven *stack, const struct tuple *tuple, struct
 		if (loopback_fits(&stack->loopback, loopback_packet_max(stack->loopback.capacity)))
 			return WAY_OPEN;
 		stack->loopback_parked = true;
+		tcp_output_park(stack->tcp);
+		return WAY_LATER;
+	}
+	if (!stack->dont_fragment && !ip_may_identify(stack->ip, &tuple->local, &tuple->remote, now)) {
 		tcp_output_park(stack->tcp);
 		return WAY_LATER;
 	}
@@ -133,6 +142,8 @@ static bool segment_compose(struct eleven *stack, const struct ip_route *route, 
 		return false;
 	header_bytes = header_write(stack, route, tuple, &segment, header, now);
 	CHECK(header_bytes >= 0);
+	if (segment.path_suspect)       /* this one still goes the old way: the new one may have to be asked for */
+		ip_path_suspect(stack->ip, &tuple->remote, &tuple->local, now);
 	partial = interface->checksum_offload || segment.segment_bytes > 0;
 	checksum_fill(tuple, &segment, partial);
 	memcpy(header + header_bytes, segment.header, segment.header_bytes);

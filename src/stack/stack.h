@@ -31,6 +31,7 @@ struct eleven {
 	uint32_t neighbour_epoch;       /* of ip/, when parked connections were last woken */
 	bool loopback_parked;           /* one waits for room in the loopback ring */
 	uint8_t interfaces;             /* how many */
+	bool dont_fragment;             /* all segments have DF */
 	uint64_t drops_out;             /* segments made and not sent: no route, no neighbour */
 	uint8_t (*headers)[OUTPUT_HEADER_MAX];  /* of the batch lent last; behind everything else in the block */
 };

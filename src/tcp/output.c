@@ -150,6 +150,7 @@ static void out_start(const struct tcp *tcp, struct tcp_out *out, const struct t
 	out->tuple = tuple;
 	out->interface = interface;
 	out->df = tcp->config.path_mtu_discovery;
+	out->path_suspect = false;
 	out->slices = 0;
 	out->text_bytes = 0;
 	out->segment_bytes = 0;
@@ -328,6 +329,8 @@ static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *
 	} else {
 		return false;
 	}
+	out->path_suspect = tcb->path_suspect;
+	tcb->path_suspect = false;
 	tcb->segments_out++;
 	out_finish(tcp, out, &seg);
 	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &seg, chunk.again);

@@ -176,6 +176,7 @@ struct tcb {
 	bool sack : 1;                  /* negotiated */
 	bool window_scale : 1;          /* negotiated */
 	bool persisting : 1;            /* SLOT_RETRANSMISSION is the persist timer */
+	bool path_suspect : 1;          /* the next segment tells IP so */
 	bool probe_refused : 1;         /* the last probe's byte was not taken, as an ACK since then says */
 	bool timing : 1;                /* a segment is being timed for the RTT: SYN, or without SACK */
 	bool loss_probe : 1;            /* SLOT_LOSS is the probe's */

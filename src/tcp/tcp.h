@@ -55,6 +55,7 @@ struct tcp_out {
 	const struct tuple *tuple;      /* lent until the next call */
 	uint8_t interface, ttl, tos;
 	bool df;
+	bool path_suspect;              /* advice for IP: nothing comes back, R1 retransmissions long (MUST-20) */
 	uint8_t header[60];             /* its checksum is zero: floor 3 fills it in */
 	uint8_t header_bytes;
 	uint8_t slices;                 /* of text */

@@ -293,6 +293,8 @@ static void timeout_retransmission(struct tcp *tcp, struct tcb *tcb)
 		return;
 	if (tcb->retries == tcp->config.retries_soft && !tcb->persisting)
 		path_suspect(tcp, tcb);
+	/* To IP again after as many more: the next gateway may be dead as well. */
+	tcb->path_suspect |= tcb->retries % tcp->config.retries_soft == 0 && !tcb->persisting;
 	if (synchronized(tcb) || tcb->retries > syn_linear_timeouts(tcp, tcb))
 		rtt_backoff(&tcb->rtt, &bounds);
 	timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));

@@ -333,6 +333,7 @@ static void test_6864_4_3_R1_V30_identification(void **state)
 	(void)state;
 	host_make_tun(&host);
 	for (unsigned i = 0; i < 30000; i++) {
+		host_wait(&host, MS(2));        /* no faster than identifications last */
 		message_input(&host, PEER, OURS, ICMP_ECHO, 0, 1, data, 1400);
 		assert_true(host_output(&host));
 		host_out_icmp(&host, &packet);
@@ -352,6 +353,71 @@ static void test_6864_4_3_R1_V30_identification(void **state)
 	host_free(&host);
 }
 
+/* 6864-§5.2-R1: echoes too large for one packet, asked for faster than identifications last. */
+static void test_6864_5_2_R1_large_echoes_are_limited(void **state)
+{
+	struct host host;
+	unsigned answered = 0;
+
+	(void)state;
+	host_make_tun(&host);
+	for (unsigned i = 0; i < 240000; i++) { /* 2000 a second for two minutes */
+		host_wait(&host, US(500));
+		message_input(&host, PEER, OURS, ICMP_ECHO, 0, 1, data, 600);
+		while (host_output(&host))
+			answered++;
+	}
+	assert_in_range(answered, 60000, 65536);
+	assert_int_equal(answered + host_taken(&host, RULE_ICMP_ID_LIMITED), 240000);
+	message_input(&host, PEER, OURS, ICMP_ECHO, 0, 0x12340005, data, 100);
+	echo_check(&host, 100);
+	host_free(&host);
+}
+
+/* 1122-§3.1-R1: ICMP answers by itself; what IP carries for TCP is handed up; both in one host. */
+static void test_1122_3_1_R1_ip_and_icmp(void **state)
+{
+	uint8_t segment[20] = { 0x1f, 0x40 }, packet[100];
+	struct host host;
+
+	(void)state;
+	host_make_tun(&host);
+	message_input(&host, PEER, OURS, ICMP_ECHO, 0, 0x12340005, data, 56);
+	echo_check(&host, 56);
+	assert_int_equal(host_input(&host, packet, packet_make(packet, PEER, OURS, 6, segment, 20, NULL)), IP_SEGMENT);
+	assert_int_equal(host.datagram.payload_bytes, 20);
+	assert_memory_equal(host.datagram.payload, segment, 20);
+	host_free(&host);
+}
+
+/* 1122-§3.2.2.2-R1: a packet for a third host, which has a better way to it, is neither passed on nor redirected. */
+static void test_1122_3_2_2_2_R1_no_redirect_is_sent(void **state)
+{
+	static const uint32_t third[] = { ROUTER, AFAR, 0x0a000077 };
+	uint8_t payload[20] = { 0 }, packet[100], frame[200];
+	struct host host;
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		size_t n = packet_make(packet, PEER, third[i / 2], 6, payload, 20, NULL);
+
+		if (i % 2) {
+			host_make_tun(&host);
+			host_input(&host, packet, n);
+		} else {
+			host_make_ethernet(&host);
+			host_wait(&host, SEC(10));
+			while (host_output(&host))
+				host_wait(&host, SEC(10));
+			n = frame_make(frame, &our_mac, &peer_mac, ETHERNET_TYPE_IPV4, packet, n);
+			host_input(&host, frame, n);
+		}
+		assert_rule(&host, IP_NOT_OURS);
+		assert_false(host_output(&host));
+		host_free(&host);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +433,9 @@ int main(void)
 		cmocka_unit_test(test_1812_4_3_2_8_errors_are_rate_limited),
 		cmocka_unit_test(test_V61_queue_of_messages_is_bounded),
 		cmocka_unit_test(test_6864_4_3_R1_V30_identification),
+		cmocka_unit_test(test_6864_5_2_R1_large_echoes_are_limited),
+		cmocka_unit_test(test_1122_3_1_R1_ip_and_icmp),
+		cmocka_unit_test(test_1122_3_2_2_2_R1_no_redirect_is_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

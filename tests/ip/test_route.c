@@ -194,11 +194,92 @@ static void test_6864_4_3_R1_id_when_it_may_be_fragmented(void **state)
 	host_make_tun(&host);
 	assert_int_equal(ip_route(host.ip, &remote, NULL, &route), 0);
 	for (unsigned i = 0; i < 65536; i++) {
-		ip_header(host.ip, &route, &local, &remote, 64, 0, false, 20, header, host.now);
+		while (!ip_may_identify(host.ip, &local, &remote, host.now))
+			host_wait(&host, MS(1));
+		assert_int_equal(ip_header(host.ip, &route, &local, &remote, 64, 0, false, 20, header, host.now), 20);
 		assert_false(header[6] & 0x40);
 		assert_false(seen[load_be16(header + 4)]);
 		seen[load_be16(header + 4)] = true;
 	}
+	host_free(&host);
+}
+
+/* Within any two minutes at most 65536 go, however the sender hurries, and more to another. */
+/* 6864-§5.2-R1 */
+static void test_6864_5_2_R1_sources_that_may_be_fragmented_are_limited(void **state)
+{
+	static uint64_t sent[65536];            /* when the last 65536 went, a ring */
+	struct address remote = address_v4(AFAR), other = address_v4(PEER), local = address_v4(OURS);
+	uint8_t header[IP_HEADER_BYTES_MAX];
+	struct ip_route route;
+	struct host host;
+	uint64_t start, epoch;
+
+	(void)state;
+	host_make_tun(&host);
+	assert_int_equal(ip_route(host.ip, &remote, NULL, &route), 0);
+	start = host.now;
+	memset(sent, 0, sizeof(sent));
+	for (unsigned i = 0; i < 200000; i++) {
+		while (!ip_may_identify(host.ip, &local, &remote, host.now)) {
+			assert_int_equal(ip_header(host.ip, &route, &local, &remote, 64, 0, false, 20, header,
+						   host.now), -EAGAIN);
+			epoch = ip_neighbour_epoch(host.ip);
+			assert_true(ip_deadline(host.ip) > host.now);
+			host_wait(&host, ip_deadline(host.ip) - host.now);
+			assert_int_not_equal(ip_neighbour_epoch(host.ip), epoch);
+		}
+		assert_int_equal(ip_header(host.ip, &route, &local, &remote, 64, 0, false, 20, header, host.now), 20);
+		if (i % 7 == 0) {               /* the link cuts this one: more are gone */
+			ip_identify_more(host.ip, &local, &remote, 3);
+			for (unsigned more = 0; more < 3; more++, i++)
+				sent[i % 65536] = host.now;
+		}
+		assert_true(sent[i % 65536] == 0 || host.now - sent[i % 65536] >= SEC(120));
+		sent[i % 65536] = host.now;
+	}
+	assert_in_range(host.now - start, SEC(300), SEC(420));
+	assert_true(ip_may_identify(host.ip, &local, &other, host.now));
+	host_free(&host);
+}
+
+/* 1122-§3.3.2-R3, 1122-§3.3.3-R1 */
+static void test_1122_3_3_2_R3_3_3_3_R1_transport_learns_the_sizes(void **state)
+{
+	struct address remote = address_v4(AFAR);
+	struct eleven_interface interface = tun_interface();
+	static uint8_t payload[65515], packet[65535];
+	struct ip_route route;
+	struct host host;
+	uint32_t most;
+
+	(void)state;
+	host_config(&host);
+	host_start(&host);
+	assert_int_equal(add(&host, OURS, 24, 0, 1400), 0);
+	assert_int_equal(ip_route(host.ip, &remote, NULL, &route), 0);
+	assert_int_equal(ip_mms_send(&route), 1380);
+	most = ip_mms_receive(host.ip, 0);
+	assert_int_equal(most, 65515);
+	for (uint32_t at = 0; at < most; at += 1376) {
+		bool more = at + 1376 < most;
+		struct ipv4 fields = { .ttl = 64, .id = 9, .fragment_offset = at, .more_fragments = more };
+		size_t n = packet_make(packet, PEER, OURS, 6, payload + at, more ? 1376 : most - at, &fields);
+
+		assert_int_equal(host_input(&host, packet, n), more ? IP_CONSUMED : IP_SEGMENT);
+	}
+	assert_int_equal(host.datagram.payload_bytes, most);
+	host_free(&host);
+
+	host_config(&host);                     /* little memory for fragments: what the link takes is taken */
+	host.config.fragment_bytes = 2048;
+	host_start(&host);
+	interface.mtu = 9000;
+	assert_int_equal(ip_interface_add(host.ip, &interface), 0);
+	assert_int_equal(ip_mms_receive(host.ip, 0), 8980);
+	assert_int_equal(host_input(&host, packet, packet_make(packet, PEER, OURS, 6, payload, 8980, NULL)),
+			 IP_SEGMENT);
+	assert_int_equal(ip_mms_receive(host.ip, IP_LOOPBACK), 65515);
 	host_free(&host);
 }
 
@@ -257,6 +338,8 @@ int main(void)
 		cmocka_unit_test(test_MUST_46_remotes_that_cannot_be),
 		cmocka_unit_test(test_1122_3_3_1_1_R1_3_3_4_2_R2_longest_prefix_then_gateway),
 		cmocka_unit_test(test_1122_3_2_1_6_R1_3_2_1_7_R2_header),
+		cmocka_unit_test(test_6864_5_2_R1_sources_that_may_be_fragmented_are_limited),
+		cmocka_unit_test(test_1122_3_3_2_R3_3_3_3_R1_transport_learns_the_sizes),
 		cmocka_unit_test(test_6864_4_3_R1_id_when_it_may_be_fragmented),
 		cmocka_unit_test(test_loopback_header_has_no_link_header),
 		cmocka_unit_test(test_memory_is_what_was_said),

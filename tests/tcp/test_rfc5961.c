@@ -190,6 +190,28 @@ static void test_MUST_56_soft_errors_end_nothing(void **state)
 	state_is(s, ELEVEN_ESTABLISHED);
 }
 
+/* 5461-§4-R1: where the profile says so, an open fails at the first soft error, and the program can try elsewhere. */
+static void test_soft_errors_end_an_open_if_asked_to(void **state)
+{
+	static const int errors[] = { ENETUNREACH, EHOSTUNREACH };
+	struct script *s = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		s->config.icmp_aborts_open = 1;
+		restart(s);
+		to_syn_sent(s);
+		error_arrives(s, s->our_iss, errors[i], false, 0);
+		state_is(s, ELEVEN_CLOSED);
+		assert_int_equal(take(s), -errors[i]);
+		restart(s);
+		to_established(s);
+		give(s, 100);
+		drain(s);
+		error_arrives(s, seq_add(s->our_iss, 1), errors[i], false, 0);
+		state_is(s, ELEVEN_ESTABLISHED);
+	}
+}
+
 static void test_MUST_54_ICMP_finds_its_connection(void **state)
 {
 	struct script *s = *state;
@@ -288,6 +310,7 @@ int main(void)
 		TEST(test_hard_errors_are_soft_when_synchronized),
 		TEST(test_SHLD_26_hard_errors_end_an_open),
 		TEST(test_MUST_56_soft_errors_end_nothing),
+		TEST(test_soft_errors_end_an_open_if_asked_to),
 		TEST(test_MUST_54_ICMP_finds_its_connection),
 		TEST(test_fragmentation_needed),
 		TEST(test_no_larger_packets_soon),
