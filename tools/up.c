@@ -16,7 +16,7 @@
 
 enum {
 	KEY_HOST = 256, KEY_TUN, KEY_TAP, KEY_ADDRESS, KEY_KERNEL, KEY_PROFILE, KEY_MSL, KEY_SET, KEY_MTU, KEY_SEED,
-	KEY_RECORD,
+	KEY_RECORD, KEY_GATEWAY, KEY_ROUTE,
 };
 
 /* Values are applied after the profile, wherever they stand on the line. */
@@ -37,6 +37,9 @@ static const struct argp_option options[] = {
 	{ "tap", KEY_TAP, "DEV", 0, "the same by a tap device: Ethernet and ARP", 1 },
 	{ "address", KEY_ADDRESS, "ADDR/LEN", 0, "of `main` (10.11.0.2/24)", 1 },
 	{ "kernel-address", KEY_KERNEL, "ADDR", 0, "of the kernel's side of the device (10.11.0.1)", 1 },
+	{ "gateway", KEY_GATEWAY, "ADDR", 0, "of `main` behind a tap; several: when one is dead the next is taken "
+	  "(the kernel's address)", 1 },
+	{ "route", KEY_ROUTE, "ADDR/LEN=ADDR", 0, "of `main`: to this subnet by this gateway", 1 },
 	{ "profile", KEY_PROFILE, "PROFILE", 0, "modern (the default), strict, or linux", 2 },
 	{ "msl", KEY_MSL, "TIME", 0, "maximum segment lifetime; TIME-WAIT lasts twice this", 2 },
 	{ "set", KEY_SET, "NAME=VALUE", 0, "a number of `eleven config`: 200ms, 64k, on, 3", 2 },
@@ -103,6 +106,19 @@ static void host_add(struct up_plan *plan, char *argument)
 	plan->host_count++;
 }
 
+static void route_add(struct up_plan *plan, const char *option, char *destination, const char *gateway)
+{
+	struct eleven_route *route = &plan->routes[plan->route_count];
+
+	if (plan->route_count == UP_ROUTES_MAX)
+		verb_usage("%s: more than %d gateways and routes", option, UP_ROUTES_MAX);
+	if (destination && units_subnet(destination, &route->destination, &route->prefix_bits) < 0)
+		verb_usage("%s: '%s' is not ADDR/LEN, such as 192.0.2.0/24", option, destination);
+	if (units_address(gateway, &route->gateway) < 0)
+		verb_usage("%s: '%s' is not an address", option, gateway);
+	plan->route_count++;
+}
+
 static void device_set(struct up_plan *plan, const char *device, bool tap)
 {
 	if (plan->device)
@@ -116,6 +132,7 @@ static void device_set(struct up_plan *plan, const char *device, bool tap)
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *a = state->input;
+	char *gateway;
 
 	switch (key) {
 	case KEY_HOST:
@@ -134,6 +151,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		if (units_address(argument, &a->plan.kernel_address) < 0)
 			verb_usage("--kernel-address: '%s' is not an address", argument);
 		a->kernel_given = true;
+		return 0;
+	case KEY_GATEWAY:
+		route_add(&a->plan, "--gateway", NULL, argument);
+		return 0;
+	case KEY_ROUTE:
+		gateway = strchr(argument, '=');
+		if (!gateway)
+			verb_usage("--route: '%s' is not ADDR/LEN=ADDR, such as 192.0.2.0/24=10.11.0.3", argument);
+		*gateway = 0;
+		route_add(&a->plan, "--route", argument, gateway + 1);
 		return 0;
 	case KEY_PROFILE:
 		if (units_profile(argument, &a->profile) < 0)
@@ -215,6 +242,8 @@ static void plan_complete(struct arguments *a)
 
 	if (!plan->device && (a->address_given || a->kernel_given))
 		verb_usage("--address and --kernel-address go with --tun or --tap");
+	if (!plan->tap && plan->route_count > 0)
+		verb_usage("--gateway and --route go with --tap");
 	if (plan->device) {
 		plan->outside.name = "main";
 		if (!a->address_given)

@@ -15,6 +15,8 @@ struct up_host {
 	uint8_t prefix_bits;
 };
 
+#define UP_ROUTES_MAX 30
+
 struct up_plan {
 	struct eleven_config config;
 	struct up_host hosts[HOST_STACKS_MAX];  /* on the virtual wire */
@@ -23,6 +25,8 @@ struct up_plan {
 	bool tap;
 	struct up_host outside;                 /* "main", behind the device */
 	struct eleven_address kernel_address;
+	struct eleven_route routes[UP_ROUTES_MAX];      /* of "main"; its first gateway is the first of prefix 0 */
+	unsigned route_count;
 	uint64_t mtu;
 	bool detach;
 	const char *record;                     /* file; NULL: none */

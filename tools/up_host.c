@@ -111,6 +111,45 @@ static int wire_add(struct up *up)
 	return 0;
 }
 
+static bool is_default(const struct eleven_route *route)
+{
+	return route->prefix_bits == 0;
+}
+
+static struct eleven_address gateway_first(const struct up_plan *plan)
+{
+	for (unsigned i = 0; i < plan->route_count; i++)
+		if (is_default(&plan->routes[i]))
+			return plan->routes[i].gateway;
+	return plan->kernel_address;
+}
+
+/* All but the one that the interface has. */
+static int routes_add(struct up *up, const struct eleven_interface *interface)
+{
+	const struct up_plan *plan = up->plan;
+	char subnet[UNITS_TEXT_MAX], gateway[UNITS_TEXT_MAX];
+
+	for (unsigned i = 0; i < plan->route_count; i++) {
+		const struct eleven_route *route = &plan->routes[i];
+		int error;
+
+		if (is_default(route) && memcmp(&route->gateway, &interface->gateway, sizeof(route->gateway)) == 0)
+			continue;
+		error = host_route_add(host_find(up->host, plan->outside.name), route);
+		if (error == 0)
+			continue;
+		fprintf(stderr, "eleven up: route to %s/%u by %s: %s\n",
+			units_address_print(subnet, &route->destination), route->prefix_bits,
+			units_address_print(gateway, &route->gateway),
+			error == -ENETUNREACH ? "the gateway is not on the device's subnet; see --address" :
+			error == -EEXIST ? "given twice" :
+			"the first is no subnet, with all behind its prefix zero, or the second no machine's address");
+		return error;
+	}
+	return 0;
+}
+
 static int device_add(struct up *up)
 {
 	const struct up_plan *plan = up->plan;
@@ -120,6 +159,7 @@ static int device_add(struct up *up)
 		.prefix_bits = plan->outside.prefix_bits, .mtu = (uint32_t)plan->mtu,
 	};
 	char problem[320];
+	int error;
 	struct link *link = tun_create(&settings, problem, sizeof(problem));
 
 	if (!link) {
@@ -128,11 +168,12 @@ static int device_add(struct up *up)
 	}
 	if (plan->tap) {
 		interface.kind = ELEVEN_LINK_ETHERNET;
-		interface.gateway = plan->kernel_address;
+		interface.gateway = gateway_first(plan);
 		interface.mac[0] = 2;           /* locally administered */
 		memcpy(interface.mac + 1, plan->outside.address.bytes + 11, 5);
 	}
-	return stack_add(up, &plan->outside, &interface, link, true);
+	error = stack_add(up, &plan->outside, &interface, link, true);
+	return error < 0 ? error : routes_add(up, &interface);
 }
 
 /* ---------------------------------------------------------------- the process */

@@ -324,6 +324,11 @@ int host_stack_add(struct host *host, const char *name, const struct eleven_conf
 	return 0;
 }
 
+int host_route_add(struct host_stack *stack, const struct eleven_route *route)
+{
+	return recorded_route_add(stack->stack, route, host_now(stack->host));
+}
+
 unsigned host_count(const struct host *host)
 {
 	return host->count;

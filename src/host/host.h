@@ -65,6 +65,9 @@ uint64_t host_wall_offset(const struct host *host);
 int host_stack_add(struct host *host, const char *name, const struct eleven_config *config,
 		   const struct eleven_interface *interface, struct link *link, struct host_stack **added);
 
+/* As eleven_route_add(), and recorded. */
+int host_route_add(struct host_stack *stack, const struct eleven_route *route);
+
 unsigned host_count(const struct host *host);
 /* By index, by name, by address of its interface; NULL when there is none. */
 struct host_stack *host_at(const struct host *host, unsigned index);

@@ -214,6 +214,16 @@ int recorded_create(struct eleven **stack, void *memory, size_t bytes, const str
 	return 0;
 }
 
+int recorded_route_add(struct eleven *stack, const struct eleven_route *route, uint64_t now)
+{
+	int error = eleven_route_add(stack, route);
+
+	if (error == 0)
+		record_write(stack, (struct record_head){ .kind = RECORD_ROUTE, .time = now },
+			     &(struct part){ route, sizeof(*route) }, 1);
+	return error;
+}
+
 void recorded_input(struct eleven *stack, const struct eleven_packet *packets, unsigned count, uint64_t now)
 {
 	static const uint8_t padding[8];

@@ -43,6 +43,7 @@ enum record_kind {
 	RECORD_CALL,                    /* `call` */
 	RECORD_TRAIL,                   /* value: digest of the stack's trace so far; result: its last serial */
 	RECORD_END,                     /* value: records before this one */
+	RECORD_ROUTE,                   /* struct eleven_route: eleven_route_add() */
 };
 
 enum record_call {

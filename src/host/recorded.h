@@ -10,6 +10,7 @@
 
 int recorded_create(struct eleven **stack, void *memory, size_t bytes, const struct eleven_config *config,
 		    const struct eleven_interface *interface, const char *name, uint64_t now);
+int recorded_route_add(struct eleven *stack, const struct eleven_route *route, uint64_t now);
 void recorded_input(struct eleven *stack, const struct eleven_packet *packets, unsigned count, uint64_t now);
 unsigned recorded_output(struct eleven *stack, struct eleven_out *out, unsigned count, uint64_t now);
 void recorded_timers(struct eleven *stack, uint64_t now);

@@ -228,6 +228,18 @@ static int step_stack(struct replay *r)
 	return error < 0 ? problem_say(r, -EBADMSG, "the recording is damaged: %s", strerror(-error)) : 1;
 }
 
+static int step_route(struct replay *r, struct eleven *stack)
+{
+	struct eleven_route route;
+
+	if (r->head.bytes < sizeof(route))
+		return problem_say(r, -EBADMSG, "the recording is damaged: a route");
+	memcpy(&route, r->body, sizeof(route));
+	if (eleven_route_add(stack, &route) < 0)
+		return problem_say(r, -EBADMSG, "the recording is damaged: a route that leads nowhere");
+	return 1;
+}
+
 static int step_input(struct replay *r, struct eleven *stack)
 {
 	struct eleven_packet packets[RECORD_PACKETS_MAX];
@@ -413,6 +425,8 @@ static int step_end(struct replay *r)
 static int step_kind(struct replay *r, struct eleven *stack)
 {
 	switch (r->head.kind) {
+	case RECORD_ROUTE:
+		return step_route(r, stack);
 	case RECORD_INPUT:
 		return step_input(r, stack);
 	case RECORD_OUTPUT:
