@@ -24,8 +24,11 @@ static void round_trip(const struct tcp_options *options)
 	MUST(o->sack_permitted == options->sack_permitted);
 	MUST(o->has_timestamps == options->has_timestamps);
 	MUST(!o->has_timestamps || (o->tsval == options->tsval && o->tsecr == options->tsecr));
+	MUST(o->has_fast_open == options->has_fast_open);
+	MUST(!o->has_fast_open || (o->fast_open_bytes == options->fast_open_bytes &&
+				   memcmp(o->fast_open, options->fast_open, o->fast_open_bytes) == 0));
 	MUST(o->sack_count <= options->sack_count);
-	if (!o->has_mss && !o->has_wscale && !o->sack_permitted)
+	if (!o->has_mss && !o->has_wscale && !o->sack_permitted && !o->has_fast_open)
 		MUST(o->sack_count == options->sack_count || (o->has_timestamps && o->sack_count == 3));
 	MUST(memcmp(o->sack, options->sack, o->sack_count * sizeof(o->sack[0])) == 0);
 }
@@ -53,6 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		made.sack[i].left = seq_of((uint32_t)choice_number(&c, 4));
 		made.sack[i].right = seq_of((uint32_t)choice_number(&c, 4));
 	}
+	round_trip(&made);
+	made.has_fast_open = true;
+	made.fast_open_bytes = (uint8_t)(what & 16 ? 4 + 2 * (choice_number(&c, 1) % 7) : 0);
+	for (unsigned i = 0; i < made.fast_open_bytes; i++)
+		made.fast_open[i] = (uint8_t)choice_number(&c, 1);
 	round_trip(&made);
 	return 0;
 }

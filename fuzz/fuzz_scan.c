@@ -19,6 +19,8 @@ static void options_compare(const struct tcp_options *a, const struct tcp_option
 	MUST(!a->has_timestamps || (a->tsval == b->tsval && a->tsecr == b->tsecr));
 	MUST(a->sack_count == b->sack_count);
 	MUST(memcmp(a->sack, b->sack, a->sack_count * sizeof(a->sack[0])) == 0);
+	MUST(a->has_fast_open == b->has_fast_open && a->fast_open_bytes == b->fast_open_bytes);
+	MUST(memcmp(a->fast_open, b->fast_open, a->fast_open_bytes) == 0);
 }
 
 static void print_and_scan(const struct segment *seg, struct seq seq_base, struct seq ack_base)
@@ -72,6 +74,11 @@ static void segment_any(struct choice *c, struct segment *seg)
 		seg->options.sack[i].left = seq_of((uint32_t)choice_number(c, 4));
 		seg->options.sack[i].right = seq_of((uint32_t)choice_number(c, 4));
 	}
+	seg->options.has_fast_open = choice_number(c, 1) & 1;
+	if (seg->options.has_fast_open && (options & 16))
+		seg->options.fast_open_bytes = (uint8_t)(4 + 2 * (choice_number(c, 1) % 7));
+	for (unsigned i = 0; i < seg->options.fast_open_bytes; i++)
+		seg->options.fast_open[i] = (uint8_t)choice_number(c, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

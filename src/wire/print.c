@@ -97,6 +97,19 @@ static void add_sack(struct line *line, unsigned *count, const struct tcp_option
 	}
 }
 
+static void add_fast_open(struct line *line, unsigned *count, const struct tcp_options *options)
+{
+	unsigned bytes = options->fast_open_bytes;
+
+	add_option(line, count, bytes ? "FO " : "FO");
+	for (unsigned i = 0; i < bytes; i++) {
+		add_char(line, "0123456789abcdef"[options->fast_open[i] >> 4]);
+		add_char(line, "0123456789abcdef"[options->fast_open[i] & 15]);
+	}
+	for (; bytes % 4 != 2; bytes++)
+		add_text(line, ",nop");
+}
+
 static void add_options(struct line *line, const struct tcp_options *options, struct seq ack_base)
 {
 	unsigned count = 0;
@@ -118,6 +131,8 @@ static void add_options(struct line *line, const struct tcp_options *options, st
 	}
 	if (options->sack_count)
 		add_sack(line, &count, options, ack_base);
+	if (options->has_fast_open)
+		add_fast_open(line, &count, options);
 	if (count)
 		add_char(line, '>');
 }

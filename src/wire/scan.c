@@ -176,6 +176,27 @@ static void once(struct scanner *s, bool *has)
 	*has = true;
 }
 
+static unsigned hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+}
+
+/* A cookie in hexadecimal digits; none asks for one. */
+static void scan_fast_open(struct scanner *s, struct tcp_options *options)
+{
+	unsigned digits = 0;
+
+	skip_space(s);
+	for (; hex_value(peek(s)) < 16 && digits < 2 * TCP_FAST_OPEN_MAX; s->at++, digits++) {
+		uint8_t *byte = &options->fast_open[digits / 2];
+
+		*byte = (uint8_t)(*byte << 4 | hex_value(peek(s)));
+	}
+	if (digits % 4 != 0 || digits == 4 || hex_value(peek(s)) < 16)
+		fail(s, "a cookie of 4 to 16 bytes, an even number");
+	options->fast_open_bytes = (uint8_t)(digits / 2);
+}
+
 static void scan_option(struct scanner *s, struct tcp_options *options, struct seq ack_base)
 {
 	if (accept_word(s, "nop") || accept_word(s, "eol"))
@@ -201,8 +222,11 @@ static void scan_option(struct scanner *s, struct tcp_options *options, struct s
 
 		once(s, &again);
 		scan_sack(s, options, ack_base);
+	} else if (accept_word(s, "FO")) {
+		once(s, &options->has_fast_open);
+		scan_fast_open(s, options);
 	} else {
-		fail(s, "an option: mss wscale sackOK sack TS nop eol");
+		fail(s, "an option: mss wscale sackOK sack TS FO nop eol");
 	}
 }
 

@@ -19,6 +19,7 @@
 #define SACK_PERMITTED_BYTES 2
 #define TIMESTAMPS_BYTES     10
 #define SACK_BLOCK_BYTES     8
+#define FAST_OPEN_LEAST      4
 
 /* Is this option to be read?  Otherwise notes why not. */
 static bool option_takes(struct tcp_options *out, bool known, bool length_right, uint8_t length_fault)
@@ -43,6 +44,19 @@ static void sack_parse(struct tcp_options *out, struct reader *body)
 		out->sack[out->sack_count].left = seq_of(get_u32(body));
 		out->sack[out->sack_count].right = seq_of(get_u32(body));
 	}
+}
+
+static void fast_open_parse(struct tcp_options *out, struct reader *body)
+{
+	size_t bytes = reader_left(body);
+	bool sound = bytes == 0 || (bytes % 2 == 0 && bytes >= FAST_OPEN_LEAST && bytes <= TCP_FAST_OPEN_MAX);
+
+	if (!option_takes(out, out->has_fast_open, sound, TCP_OPTION_FAULT_FAST_OPEN))
+		return;
+	out->has_fast_open = true;
+	out->fast_open_bytes = (uint8_t)bytes;
+	for (unsigned i = 0; i < bytes; i++)
+		out->fast_open[i] = get_u8(body);
 }
 
 static void option_parse(struct tcp_options *out, uint8_t kind, struct reader body)
@@ -77,6 +91,9 @@ static void option_parse(struct tcp_options *out, uint8_t kind, struct reader bo
 		out->has_timestamps = true;
 		out->tsval = get_u32(&body);
 		out->tsecr = get_u32(&body);
+		return;
+	case TCP_OPTION_FAST_OPEN:
+		fast_open_parse(out, &body);
 		return;
 	default:
 		return;         /* unknown kinds are stepped over (MUST-6) */
@@ -176,13 +193,15 @@ static unsigned fixed_options_bytes(const struct tcp_options *options)
 		bytes += 4;
 	if (options->has_wscale)
 		bytes += 4;
+	if (options->has_fast_open)
+		bytes += (2u + options->fast_open_bytes + 3) & ~3u;
 	return bytes;
 }
 
 static unsigned sack_blocks_fitting(const struct tcp_options *options)
 {
-	/* The others take 20 bytes at most, so two blocks and the 4 bytes before them always fit. */
-	unsigned fitting = (TCP_OPTIONS_MAX - fixed_options_bytes(options) - 4) / SACK_BLOCK_BYTES;
+	unsigned fixed = fixed_options_bytes(options) + 4;      /* with the 4 bytes before the blocks */
+	unsigned fitting = fixed < TCP_OPTIONS_MAX ? (TCP_OPTIONS_MAX - fixed) / SACK_BLOCK_BYTES : 0;
 
 	return options->sack_count < fitting ? options->sack_count : fitting;
 }
@@ -199,6 +218,19 @@ static uint8_t *word_emit(uint8_t *out, unsigned a, unsigned b, unsigned c, unsi
 {
 	store_be32(out, (uint32_t)(a << 24 | b << 16 | c << 8 | d));
 	return out + 4;
+}
+
+static uint8_t *fast_open_emit(uint8_t *out, const struct tcp_options *options)
+{
+	unsigned bytes = options->fast_open_bytes;
+
+	*out++ = TCP_OPTION_FAST_OPEN;
+	*out++ = (uint8_t)(2 + bytes);
+	memcpy(out, options->fast_open, bytes);
+	out += bytes;
+	for (; bytes % 4 != 2; bytes++)
+		*out++ = TCP_OPTION_NOP;
+	return out;
 }
 
 static uint8_t *options_emit(uint8_t *out, const struct tcp_options *options)
@@ -230,6 +262,8 @@ static uint8_t *options_emit(uint8_t *out, const struct tcp_options *options)
 			out += SACK_BLOCK_BYTES;
 		}
 	}
+	if (options->has_fast_open)
+		out = fast_open_emit(out, options);
 	return out;
 }
 

@@ -17,6 +17,7 @@
 #define TCP_HEADER_MIN 20
 #define TCP_HEADER_MAX 60       /* data offset 15 */
 #define TCP_OPTIONS_MAX 40
+#define TCP_FAST_OPEN_MAX 16    /* bytes of a Fast Open cookie (RFC 7413 §4.1.1) */
 #define TCP_SACK_MAX 4          /* blocks that fit into the options (RFC 2018 §3); 3 with timestamps */
 
 /* The flag byte. */
@@ -37,6 +38,7 @@
 #define TCP_OPTION_SACK_PERMITTED 4
 #define TCP_OPTION_SACK           5
 #define TCP_OPTION_TIMESTAMPS     8
+#define TCP_OPTION_FAST_OPEN      34
 
 /* Bits of tcp_options.faults.  But for the first, the option is ignored and the rest is read. */
 #define TCP_OPTION_FAULT_LENGTH         0x01    /* length 0, 1 or beyond the header: parsing ended (MUST-7) */
@@ -45,6 +47,7 @@
 #define TCP_OPTION_FAULT_SACK_PERMITTED 0x08    /* length not 2 */
 #define TCP_OPTION_FAULT_TIMESTAMPS     0x10    /* length not 10 */
 #define TCP_OPTION_FAULT_SACK           0x20    /* length not 2 + 8 n, n > 0 */
+#define TCP_OPTION_FAULT_FAST_OPEN      0x80    /* length not 2, nor even and 6 to 18 */
 #define TCP_OPTION_FAULT_DUPLICATE      0x40    /* a known kind came twice: the first one counts */
 
 struct tcp_options {
@@ -52,6 +55,7 @@ struct tcp_options {
 	bool has_wscale;
 	bool sack_permitted;
 	bool has_timestamps;
+	bool has_fast_open;
 	uint16_t mss;
 	uint8_t wscale;         /* as received: above 14 is the caller's matter (RFC 7323 §2.3) */
 	uint8_t sack_count;
@@ -61,6 +65,8 @@ struct tcp_options {
 	struct {
 		struct seq left, right; /* [left, right), as received: may be nonsense */
 	} sack[TCP_SACK_MAX];
+	uint8_t fast_open_bytes;        /* of the cookie; 0: one is asked for */
+	uint8_t fast_open[TCP_FAST_OPEN_MAX];
 };
 
 struct segment {
@@ -98,7 +104,7 @@ unsigned tcp_options_bytes(const struct tcp_options *options);
 /*
  * Writes header and options into up to TCP_HEADER_MAX bytes; returns their length.  The flags are
  * taken from the bools, the options in Linux's order (MSS; SACK-permitted and timestamps; NOP, window
- * scale; NOP NOP SACK), SACK blocks as many as still fit.  The checksum field is zero.
+ * scale; NOP NOP SACK; Fast Open, NOPs), SACK blocks as many as still fit.  The checksum field is zero.
  */
 unsigned segment_emit_header(uint8_t *out, const struct segment *seg);
 

@@ -38,6 +38,12 @@ static inline void random_options(struct random *random, struct tcp_options *opt
 		options->sack[i].left = seq_of(random_u32(random));
 		options->sack[i].right = seq_of(random_u32(random));
 	}
+	if (options->sack_count == 0 && (has & 32)) {
+		options->has_fast_open = true;
+		options->fast_open_bytes = has & 64 ? (uint8_t)(4 + 2 * random_below(random, 7)) : 0;
+		for (unsigned i = 0; i < options->fast_open_bytes; i++)
+			options->fast_open[i] = (uint8_t)random_next(random);
+	}
 }
 
 /* Of any flags and options; the text, of up to `text_max` bytes, is at `text`. */
@@ -70,6 +76,9 @@ static inline void assert_options_equal(const struct tcp_options *a, const struc
 	assert_int_equal(a->tsecr, b->tsecr);
 	assert_int_equal(a->faults, b->faults);
 	assert_int_equal(a->sack_count, b->sack_count);
+	assert_int_equal(a->has_fast_open, b->has_fast_open);
+	assert_int_equal(a->fast_open_bytes, b->fast_open_bytes);
+	assert_memory_equal(a->fast_open, b->fast_open, sizeof(a->fast_open));
 	for (unsigned i = 0; i < a->sack_count; i++) {
 		assert_int_equal(a->sack[i].left.value, b->sack[i].left.value);
 		assert_int_equal(a->sack[i].right.value, b->sack[i].right.value);

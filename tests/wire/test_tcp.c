@@ -129,7 +129,7 @@ static void test_MUST_6_unknown_kinds_are_stepped_over(void **state)
 {
 	(void)state;
 	for (unsigned kind = 0; kind < 256; kind++) {
-		bool known = kind < 6 || kind == 8;
+		bool known = kind < 6 || kind == 8 || kind == 34;
 
 		for (unsigned length = 2; length <= 36 && !known; length++) {
 			uint8_t bytes[40] = { [0] = (uint8_t)kind, [1] = (uint8_t)length };
@@ -194,6 +194,7 @@ static void test_known_kinds_of_wrong_length_are_ignored(void **state)
 		{ TCP_OPTION_MSS, TCP_OPTION_FAULT_MSS }, { TCP_OPTION_WSCALE, TCP_OPTION_FAULT_WSCALE },
 		{ TCP_OPTION_SACK_PERMITTED, TCP_OPTION_FAULT_SACK_PERMITTED },
 		{ TCP_OPTION_SACK, TCP_OPTION_FAULT_SACK }, { TCP_OPTION_TIMESTAMPS, TCP_OPTION_FAULT_TIMESTAMPS },
+		{ TCP_OPTION_FAST_OPEN, TCP_OPTION_FAULT_FAST_OPEN },
 	};
 
 	(void)state;
@@ -202,13 +203,15 @@ static void test_known_kinds_of_wrong_length_are_ignored(void **state)
 			uint8_t bytes[40] = { kinds[i].kind, (uint8_t)length }, kind = kinds[i].kind;
 			bool right = kind == TCP_OPTION_MSS ? length == 4 : kind == TCP_OPTION_WSCALE ? length == 3 :
 				     kind == TCP_OPTION_SACK_PERMITTED ? length == 2 :
-				     kind == TCP_OPTION_SACK ? length > 2 && length % 8 == 2 : length == 10;
+				     kind == TCP_OPTION_SACK ? length > 2 && length % 8 == 2 :
+				     kind == TCP_OPTION_FAST_OPEN ? length % 2 == 0 && length != 4 && length <= 18 :
+				     length == 10;
 			struct tcp_options o;
 
 			tcp_options_parse(&o, bytes, length + 1);
 			assert_int_equal(o.faults, right ? 0 : kinds[i].fault);
 			assert_int_equal(o.has_mss + o.has_wscale + o.sack_permitted + o.has_timestamps +
-					 (o.sack_count != 0), right);
+					 (o.sack_count != 0) + o.has_fast_open, right);
 		}
 	}
 }
@@ -228,6 +231,8 @@ static void test_of_an_option_that_comes_twice_the_first_counts(void **state)
 	assert_true(o.tsval == 1 && o.tsecr == 1 && o.faults == TCP_OPTION_FAULT_DUPLICATE);
 	parse(&o, "\5\12\0\0\0\1\0\0\0\1\5\12\0\0\0\2\0\0\0\2", 20);
 	assert_true(o.sack_count == 1 && o.sack[0].left.value == 1 && o.faults == TCP_OPTION_FAULT_DUPLICATE);
+	parse(&o, "\42\6\1\2\3\4\42\2", 8);
+	assert_true(o.fast_open_bytes == 4 && o.fast_open[3] == 4 && o.faults == TCP_OPTION_FAULT_DUPLICATE);
 	parse(&o, "\2\3\1\2\4\0\2", 7);         /* the wrong one does not count as the first */
 	assert_true(o.has_mss && o.mss == 2 && o.faults == TCP_OPTION_FAULT_MSS);
 }
