@@ -308,6 +308,11 @@ enum eleven_option {                    /* value and unit */
 	ELEVEN_OPTION_CONGESTION,       /* enum eleven_congestion (TCP_CONGESTION) */
 	ELEVEN_OPTION_UNREAD,           /* bytes the caller has received and its program has not: a close resets */
 	ELEVEN_OPTION_SOFT_ERRORS,      /* bool, default 1: ELEVEN_SIGNAL_SOFT_ERROR is given */
+	ELEVEN_OPTION_FAST_OPEN,        /* count: a listener takes text of SYNs with its cookie, at most so many at one
+					   time that wait for their third ACK (RFC 7413, TCP_FASTOPEN); 0: none */
+	ELEVEN_OPTION_FAST_OPEN_CONNECT, /* bool, before the open: with a cookie of that peer the SYN waits for the
+					   first SEND and takes its text along (TCP_FASTOPEN_CONNECT).  Such text may
+					   come twice to the peer's program (RFC 7413 §6.1) */
 	ELEVEN_OPTIONS
 };
 
@@ -316,6 +321,13 @@ ELEVEN_API int eleven_option_set(struct eleven *stack, eleven_handle connection,
 				 uint64_t value, uint64_t now);
 ELEVEN_API int eleven_option_get(const struct eleven *stack, eleven_handle connection, enum eleven_option option,
 				 uint64_t *value);
+
+/*
+ * The key of 16 bytes from which Fast Open cookies are made (RFC 7413 §4.1.2); the one before still holds.  At the
+ * start it is made from the seed.  Servers behind one name share a key, as Linux's TCP_FASTOPEN_KEY: same key, same
+ * cookies.
+ */
+ELEVEN_API void eleven_fast_open_key(struct eleven *stack, const uint8_t key[16]);
 
 /* ---------------------------------------------------------------- seeing */
 
@@ -352,6 +364,8 @@ enum eleven_timer {
 #define ELEVEN_SUB_SACK          0x4000u
 #define ELEVEN_SUB_WINDOW_SCALE  0x8000u
 #define ELEVEN_SUB_READ_SHUT     0x10000u /* shutdown(SHUT_RD) */
+#define ELEVEN_SUB_SYN_TEXT      0x20000u /* our SYN had text, and the SYN-ACK acknowledged it (RFC 7413) */
+#define ELEVEN_SUB_SYN_WAITS     0x40000u /* SYN-SENT in name: the SYN waits for the first text (RFC 7413) */
 
 /* STATUS, §3.9.1.6: all that can be told of one connection. Bytes, nanoseconds, counts. */
 struct eleven_status {
@@ -440,7 +454,8 @@ struct eleven_trace_segment {
 	uint32_t tsval, tsecr;
 	uint16_t window, urgent, mss;
 	uint8_t flags;                  /* FIN 1 SYN 2 RST 4 PSH 8 ACK 16 URG 32 ECE 64 CWR 128 */
-	uint8_t has;                    /* 1 MSS, 2 window scale, 4 SACK permitted, 8 timestamps, 16 retransmission */
+	uint8_t has;                    /* 1 MSS, 2 window scale, 4 SACK permitted, 8 timestamps, 16 retransmission,
+					   32 Fast Open */
 	uint8_t wscale, sack_count;
 	struct { uint32_t left, right; } sack[4];
 };

@@ -134,6 +134,11 @@ int eleven_option_get(const struct eleven *stack, eleven_handle connection, enum
 	return tcp_option_get(stack->tcp, connection, option, value);
 }
 
+void eleven_fast_open_key(struct eleven *stack, const uint8_t key[16])
+{
+	tcp_fast_open_key(stack->tcp, key);
+}
+
 bool eleven_signal(struct eleven *stack, struct eleven_signal *signal)
 {
 	return tcp_signal(stack->tcp, signal);

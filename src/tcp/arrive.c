@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "tcp/cookie.h"
+#include "tcp/fastopen.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/port.h"
@@ -107,7 +108,10 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 	tcb.snd.iss = tcb.snd.una = !before ? iss_choose(tcp, &tcb.tuple) : tcp->config.time_wait_iss ?
 				    seq_add(before->snd.max, TIME_WAIT_ISS_STEP) : iss_after(tcp, before);
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = seq_add(tcb.snd.iss, 1);
+	tcb.snd.push = tcb.snd.end;
 	tcb.snd.wnd = seg->window;
+	if (fast_open_accept(tcp, listener, &tcb, seg))
+		return;
 	tcb_set_state(tcp, &tcb, TCP_SYN_RECEIVED, RULE_LISTEN_SYN);
 	if (!syn_received_fold(tcp, &tcb, listener)) {
 		rule(tcp, listener, LISTEN_NO_ROOM);
@@ -187,6 +191,7 @@ static void syn_sent_established(struct work *w)
 	struct tcb *tcb = w->tcb;
 	struct segment *seg = &w->seg;
 
+	fast_open_answered(tcp, tcb, seg);
 	tcb->snd.una = seg->ack;
 	tcb->snd.wnd = tcb->snd.wnd_max = seg->window;  /* of a SYN: never scaled */
 	tcb->snd.wl1 = seg->seq;

@@ -22,8 +22,10 @@ static int close_sending(struct tcp *tcp, struct tcb *tcb)
 		return 0;
 	case TCP_SYN_RECEIVED:
 		tcb->fin_queued = true;
-		if (ring_used(&tcb->send_ring) > 0)
-			return 0;       /* behind the text, which waits for ESTABLISHED */
+		if (ring_used(&tcb->send_ring) > 0) {
+			tcb_ready(tcp, tcb);
+			return 0;       /* behind the text, which waits for ESTABLISHED or (RFC 7413) does not */
+		}
 		tcb_set_state(tcp, tcb, TCP_FIN_WAIT_1, RULE_CLOSE_FIN_WAIT_1);
 		tcb_ready(tcp, tcb);
 		return 0;

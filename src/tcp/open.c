@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "tcp/connection.h"
+#include "tcp/fastopen.h"
 #include "tcp/options.h"
 #include "tcp/port.h"
 #include "tcp/window.h"
@@ -90,6 +91,7 @@ static void begin_again(struct tcp *tcp, struct tcb *tcb)
 	memset(&tcb->ts, 0, sizeof(tcb->ts));
 	rtt_init(&tcb->rtt, &bounds);
 	tcb->fin_queued = tcb->fin_sent = tcb->fin_acked = tcb->fin_seen = tcb->fin_received = false;
+	tcb->fast_open_asked = tcb->fast_open_text = tcb->syn_text_taken = false;
 	tcb->eof_read = tcb->read_shut = tcb->timing = tcb->persisting = tcb->urgent_in = tcb->urgent_out = false;
 	tcb->retries = tcb->keepalives = 0;
 	tcb->unacked_since = 0;
@@ -143,6 +145,11 @@ int tcp_connect(struct tcp *tcp, eleven_handle handle, const struct address *loc
 	trace_call(tcp, tcb, ELEVEN_CALL_OPEN_ACTIVE, 0);
 	tcb_set_state(tcp, tcb, TCP_SYN_SENT, RULE_OPEN_ACTIVE);
 	tcp->active_opens++;
+	tcb->fast_open_waits = fast_open_waits(tcp, tcb);
+	if (tcb->fast_open_waits) {
+		tcb_signal(tcp, tcb, ELEVEN_SIGNAL_SEND);
+		return 0;
+	}
 	tcb->want.syn = true;
 	tcb_ready(tcp, tcb);
 	return 0;

@@ -47,6 +47,11 @@ static int flag_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option option,
 	case ELEVEN_OPTION_SOFT_ERRORS:
 		tcb->soft_errors_off = !on;
 		break;
+	case ELEVEN_OPTION_FAST_OPEN_CONNECT:
+		if (tcb->state != TCP_CLOSED)
+			return -EINVAL;
+		tcb->fast_open = on;
+		break;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -131,6 +136,11 @@ static int number_set(struct tcp *tcp, struct tcb *tcb, enum eleven_option optio
 	case ELEVEN_OPTION_UNREAD:
 		tcb->unread_elsewhere = value > 0;
 		return 0;
+	case ELEVEN_OPTION_FAST_OPEN:
+		if (tcb->state != TCP_CLOSED && tcb->state != TCP_LISTEN)
+			return -EINVAL;
+		tcb->fast_open_limit = (uint32_t)min_u64(value, UINT32_MAX);
+		return 0;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -150,6 +160,7 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 	case ELEVEN_OPTION_KEEPALIVE:
 	case ELEVEN_OPTION_LINGER_RESET:
 	case ELEVEN_OPTION_SOFT_ERRORS:
+	case ELEVEN_OPTION_FAST_OPEN_CONNECT:
 		return flag_set(tcp, tcb, option, value != 0);
 	case ELEVEN_OPTION_KEEPALIVE_IDLE:
 	case ELEVEN_OPTION_KEEPALIVE_INTERVAL:
@@ -173,6 +184,7 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 	case ELEVEN_OPTION_CONGESTION:
 	case ELEVEN_OPTION_USER:
 	case ELEVEN_OPTION_UNREAD:
+	case ELEVEN_OPTION_FAST_OPEN:
 		return number_set(tcp, tcb, option, value);
 	case ELEVEN_OPTIONS:
 		break;
@@ -212,6 +224,9 @@ int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_opti
 		[ELEVEN_OPTION_CONGESTION] = tcb->congestion,
 		[ELEVEN_OPTION_UNREAD] = tcb->unread_elsewhere,
 		[ELEVEN_OPTION_SOFT_ERRORS] = !tcb->soft_errors_off,
+		[ELEVEN_OPTION_FAST_OPEN] = tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN ?
+					    tcb->fast_open_limit : 0,
+		[ELEVEN_OPTION_FAST_OPEN_CONNECT] = tcb->fast_open,
 	};
 
 	*value = values[option];

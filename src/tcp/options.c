@@ -3,6 +3,7 @@
 #include "tcp/options.h"
 
 #include "tcp/connection.h"
+#include "tcp/fastopen.h"
 
 #define WSCALE_MAX 14                   /* RFC 7323 §2.3 */
 #define HEADERS_V4 40                   /* IPv4 and TCP without options */
@@ -60,6 +61,8 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 		out->tsval = timestamp_now(tcp, tcb);
 		out->tsecr = answer ? tcb->ts.recent : 0;
 	}
+	if (tcb->fast_open_offer)
+		fast_open_cookie(tcp, &tcb->tuple, out);
 }
 
 /* How many SACK blocks go along now: they leave at least half of a segment to text. */

@@ -11,6 +11,7 @@
 #include "tcp/output.h"
 
 #include "tcp/connection.h"
+#include "tcp/fastopen.h"
 #include "tcp/options.h"
 #include "tcp/recovery.h"
 #include "tcp/timer.h"
@@ -214,7 +215,19 @@ static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 	options_of_segment(tcp, tcb, &seg->options, true);
 }
 
-static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
+/* Text of the send ring from `offset` on, lent. */
+static void text_lend(const struct tcp *tcp, const struct tcb *tcb, uint32_t offset, uint32_t bytes,
+		      struct tcp_out *out)
+{
+	struct ring_slice slices[2];
+
+	out->slices = (uint8_t)ring_peek(&tcb->send_ring, &tcp->buffers, offset, bytes, slices);
+	out->text_bytes = bytes;
+	for (unsigned i = 0; i < out->slices; i++)
+		out->slice[i] = (struct eleven_slice){ slices[i].bytes, slices[i].n };
+}
+
+static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg, struct tcp_out *out)
 {
 	bool answer = tcb->state != TCP_SYN_SENT;
 
@@ -224,10 +237,16 @@ static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 	seg->window = window_offer(tcp, tcb, true);
 	options_of_syn(tcp, tcb, &seg->options);
 	tcb->want.syn = false;
+	tcb->fast_open_offer = false;   /* once */
 	if (answer)
 		acked_by_this(tcb, false);
 	if (seq_eq(tcb->snd.nxt, tcb->snd.iss)) {
-		tcb->snd.nxt = tcb->snd.max = seq_add(tcb->snd.iss, 1);
+		fast_open_syn(tcp, tcb, seg);
+		if (seg->text_bytes > 0)
+			text_lend(tcp, tcb, 0, seg->text_bytes, out);
+		tcb->bytes_out += seg->text_bytes;
+		tcp->bytes_out += seg->text_bytes;
+		tcb->snd.nxt = tcb->snd.max = seq_add(tcb->snd.iss, 1 + seg->text_bytes);
 		tcb->timing = true;
 		tcb->rtt.timed_seq = tcb->snd.iss;
 		tcb->rtt.timed_at_ns = tcp->now;
@@ -280,8 +299,7 @@ static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chu
 static void output_chunk(struct tcp *tcp, struct tcb *tcb, const struct chunk *chunk, struct segment *seg,
 			 struct tcp_out *out)
 {
-	struct ring_slice slices[2];
-	uint32_t offset = seq_distance(chunk->seq, tcb->snd.una);
+	uint32_t offset = seq_distance(chunk->seq, tcb->snd.una) - syn_unacked(tcb);
 
 	segment_start(tcp, tcb, seg);
 	seg->seq = chunk->seq;
@@ -293,10 +311,7 @@ static void output_chunk(struct tcp *tcp, struct tcb *tcb, const struct chunk *c
 		seg->urgent = (uint16_t)min_u32(seq_distance(tcb->snd.up, chunk->seq), 65535);
 	}
 	if (chunk->text_bytes > 0) {
-		out->slices = (uint8_t)ring_peek(&tcb->send_ring, &tcp->buffers, offset, chunk->text_bytes, slices);
-		out->text_bytes = chunk->text_bytes;
-		for (unsigned i = 0; i < out->slices; i++)
-			out->slice[i] = (struct eleven_slice){ slices[i].bytes, slices[i].n };
+		text_lend(tcp, tcb, offset, chunk->text_bytes, out);
 		if (chunk->text_bytes > options_mss_now(tcp, tcb))
 			out->segment_bytes = (uint16_t)options_mss_now(tcp, tcb);
 	}
@@ -315,7 +330,7 @@ static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *
 	out->ttl = tcb->ttl;
 	out->tos = tcb->tos;
 	if (tcb->want.syn) {
-		output_syn(tcp, tcb, &seg);
+		output_syn(tcp, tcb, &seg, out);
 	} else if (send_next(tcp, tcb, &chunk)) {
 		output_chunk(tcp, tcb, &chunk, &seg, out);
 	} else if (tcb->want.keepalive) {

@@ -16,14 +16,16 @@
 /* Room in the peer's window behind SND.NXT. */
 static uint32_t window_room(const struct tcb *tcb)
 {
-	return tcb->snd.wnd > flight(tcb) ? tcb->snd.wnd - flight(tcb) : 0;
+	uint32_t text = flight(tcb) - syn_unacked(tcb);
+
+	return tcb->snd.wnd > text ? tcb->snd.wnd - text : 0;
 }
 
 /* Room in the congestion window, old text and new. */
 static uint32_t cwnd_room(const struct tcb *tcb)
 {
 	uint32_t window = tcb->cc.cwnd + (uint32_t)tcb->limited_transmit * tcb->snd.mss;
-	uint32_t pipe = pipe_bytes(tcb);
+	uint32_t pipe = pipe_bytes(tcb) - syn_unacked(tcb);
 
 	return window > pipe ? window - pipe : 0;
 }
@@ -72,7 +74,7 @@ static uint32_t big_segment(const struct tcp *tcp, const struct tcb *tcb, uint32
 static bool short_segment_allowed(const struct tcp *tcp, const struct tcb *tcb, uint32_t bytes, uint32_t waiting)
 {
 	bool all = bytes == waiting;
-	bool idle = seq_eq(tcb->snd.nxt, tcb->snd.una);
+	bool idle = flight(tcb) == syn_unacked(tcb);
 
 	bool small_out = seq_gt(tcb->snd.small, tcb->snd.una) && seq_le(tcb->snd.small, tcb->snd.nxt);
 
@@ -211,7 +213,8 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	uint32_t waiting, allowed, bytes, mss;
 
 	if (tcb->state != TCP_ESTABLISHED && tcb->state != TCP_CLOSE_WAIT && tcb->state != TCP_FIN_WAIT_1 &&
-	    tcb->state != TCP_CLOSING && tcb->state != TCP_LAST_ACK)
+	    tcb->state != TCP_CLOSING && tcb->state != TCP_LAST_ACK &&
+	    !(tcb->state == TCP_SYN_RECEIVED && tcb->fast_open_child && !seq_eq(tcb->snd.nxt, tcb->snd.iss)))
 		return false;
 	if (tcb->want.retransmit && retransmission(tcp, tcb, chunk))
 		return true;

@@ -4,6 +4,7 @@
  * place that assigns it, and a move that the RFC does not know is our own fault: CHECK.
  */
 #include "tcp/connection.h"
+#include "tcp/fastopen.h"
 #include "tcp/recovery.h"
 #include "tcp/timer.h"
 
@@ -41,6 +42,8 @@ void tcb_set_state(struct tcp *tcp, struct tcb *tcb, enum tcp_state state, enum 
 	tcb->state = (uint8_t)state;
 	tcb->rule = tcb->last_rule = (uint16_t)rule;
 	tcb->since = tcp->now;
+	if (tcb->fast_open_counts && before == TCP_SYN_RECEIVED)
+		fast_open_settled(tcp, tcb);
 	timer_state_entered(tcp, tcb);
 }
 

@@ -249,6 +249,8 @@ static bool second_check_rst(struct work *w)
 		tcp->attempt_fails++;
 		if (tcb->kind == KIND_SYN_RECEIVED)
 			tcb_set_state(tcp, tcb, TCP_LISTEN, RULE_RST_LISTEN);
+		else if (tcb->fast_open_child)
+			tcb_closed(tcp, tcb, RULE_RST_RESET, ECONNRESET);
 		else
 			tcb_closed(tcp, tcb, RULE_RST_REFUSED, linux_epipe ? ECONNRESET : ECONNREFUSED);
 		return false;
@@ -365,6 +367,8 @@ static bool fifth_syn_received(struct work *w)
 	tcb->snd.wl1 = w->seg.seq;
 	tcb->snd.wl2 = w->seg.ack;
 	tcb->snd.una = seq_add(tcb->snd.iss, 1);
+	if (tcb->fast_open_text)        /* a simultaneous open: if the peer did not take it, it goes again */
+		tcb->snd.nxt = tcb->snd.una;
 	connection_established(w->tcp, tcb);
 	tcb_set_state(w->tcp, tcb, TCP_ESTABLISHED, RULE_ACK_ESTABLISHED);
 	text_early_due(w);

@@ -197,6 +197,14 @@ struct tcb {
 	bool receive_buffer_given : 1;
 	bool soft_errors_off : 1;       /* the program does not want to hear of them (SHLD-20) */
 	bool error_told : 1;            /* to the program, once */
+	bool fast_open : 1;             /* RFC 7413: the program wants its first text in the SYN */
+	bool fast_open_waits : 1;       /* our SYN waits for that text */
+	bool fast_open_asked : 1;       /* our SYN had the option: a cookie in the answer is meant for us */
+	bool fast_open_text : 1;        /* our SYN had text */
+	bool fast_open_offer : 1;       /* our SYN-ACK brings a cookie */
+	bool fast_open_child : 1;       /* made by a SYN with a cookie: text may flow before the third ACK */
+	bool fast_open_counts : 1;      /* in SYN-RECEIVED at its listener's limit */
+	bool syn_text_taken : 1;        /* the text of our SYN was acknowledged by the SYN-ACK */
 
 	uint8_t ttl, tos;
 	uint8_t tos_received;           /* of the last segment */
@@ -216,8 +224,18 @@ struct tcb {
 	uint32_t listener;              /* child: index of its listener, while queued; NONE */
 	uint32_t queue_next;            /* in the accept queue */
 	uint32_t queue_head, queue_tail, queue_count;   /* listener: its accept queue */
-	uint32_t half_open;             /* listener: its SYN-RECEIVED records */
-	uint32_t backlog;
+	union {
+		struct {                /* of a listener */
+			uint32_t half_open;             /* its SYN-RECEIVED records */
+			uint32_t backlog;
+			uint32_t fast_open_limit;       /* RFC 7413 §4.2; 0: off */
+			uint32_t fast_open_pending, fast_open_resets;
+			uint64_t fast_open_reset_at;
+		};
+		struct {                /* of a connection with fast_open_counts */
+			uint32_t fast_open_listener, fast_open_listener_generation;
+		};
+	};
 	uint32_t signals;               /* pending, ELEVEN_SIGNAL_… */
 	uint64_t user;
 
@@ -289,6 +307,17 @@ struct list {                           /* first in, first out, through an index
 	uint32_t head, tail;
 };
 
+/* What a client knows of a server that does Fast Open, or does not. */
+struct fast_open_peer {
+	struct address remote;
+	uint64_t used_at;               /* time + 1; 0: free */
+	uint64_t lost_at;               /* when a SYN with the option was found lost last */
+	uint16_t mss;
+	uint8_t losses;
+	uint8_t cookie_bytes;
+	uint8_t cookie[TCP_FAST_OPEN_MAX];
+};
+
 struct tcp {                            /* what all connections of a stack share */
 	struct eleven_config config;
 	struct trace *trace;
@@ -305,6 +334,9 @@ struct tcp {                            /* what all connections of a stack share
 	struct reply *replies;          /* a ring */
 	uint32_t replies_first, replies_count;
 	struct random random;
+	struct fast_open_peer *fast_open_peers;
+	struct siphash_key fast_open_key[2];    /* the newest, and the one before */
+	bool fast_open_key_before;
 	struct siphash_key table_key, iss_key, ts_key, port_key;
 	uint32_t port_counter;          /* RFC 6056 §3.3.3 */
 	uint64_t challenge_window;      /* the second in which challenge ACKs are counted */

@@ -5,7 +5,7 @@
 #include "tcp/connection.h"
 
 struct layout {
-	size_t tcbs, syn_received, time_wait, reassembly, sent, connections, bound, replies, buffers, bytes;
+	size_t tcbs, syn_received, time_wait, reassembly, sent, connections, bound, replies, fast_open, buffers, bytes;
 };
 
 static size_t place(size_t *at, size_t bytes)
@@ -39,6 +39,7 @@ static struct layout layout_of(const struct eleven_config *config)
 	l.connections = place(&at, table_bytes(tcbs + syns + waits));
 	l.bound = place(&at, table_bytes(tcbs));
 	l.replies = place(&at, config->replies_max * sizeof(struct reply));
+	l.fast_open = place(&at, config->fast_open_peers_max * sizeof(struct fast_open_peer));
 	at = (at + 4095) & ~(size_t)4095;
 	l.buffers = place(&at, buffers_bytes(config->buffer_bytes, (unsigned)config->buffer_unit_shift));
 	l.bytes = at;
@@ -57,6 +58,14 @@ static struct siphash_key key_from(struct random *random)
 	return (struct siphash_key){ k0, random_next(random) };
 }
 
+/* Another secret, derived and not drawn: runs with the same seed stay the same. */
+static struct siphash_key key_derived(const struct siphash_key *from)
+{
+	uint64_t k0 = siphash(from, "Fast Open", 9);
+
+	return (struct siphash_key){ k0, siphash(from, &k0, sizeof(k0)) };
+}
+
 struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct trace *trace, uint64_t now)
 {
 	struct layout l = layout_of(config);
@@ -72,6 +81,7 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 	tcp->iss_key = key_from(&tcp->random);
 	tcp->ts_key = key_from(&tcp->random);
 	tcp->port_key = key_from(&tcp->random);
+	tcp->fast_open_key[0] = key_derived(&tcp->port_key);
 	pool_init(&tcp->tcbs, base + l.tcbs, sizeof(struct tcb), (uint32_t)config->connections_max,
 		  offsetof(struct tcb, next));
 	pool_init(&tcp->syn_received, base + l.syn_received, sizeof(struct syn_received),
@@ -87,6 +97,7 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 	table_init(&tcp->connections, base + l.connections, entries);
 	table_init(&tcp->bound, base + l.bound, (uint32_t)config->connections_max);
 	tcp->replies = (struct reply *)(void *)(base + l.replies);
+	tcp->fast_open_peers = (struct fast_open_peer *)(void *)(base + l.fast_open);
 	buffers_init(&tcp->buffers, base + l.buffers, config->buffer_bytes, (unsigned)config->buffer_unit_shift);
 	wheel_init(&tcp->wheel, base, now);
 	tcp->ready = tcp->parked = tcp->signals = (struct list){ NONE, NONE };

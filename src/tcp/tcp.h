@@ -101,6 +101,8 @@ int tcp_abort(struct tcp *tcp, eleven_handle handle, uint64_t now);
 int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option option, uint64_t value, uint64_t now);
 int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_option option, uint64_t *value);
 
+void tcp_fast_open_key(struct tcp *tcp, const uint8_t key[16]);
+
 bool tcp_signal(struct tcp *tcp, struct eleven_signal *signal);
 
 /* ---- seeing */

@@ -153,7 +153,7 @@ void timer_loss_probe(struct tcp *tcp, struct tcb *tcb)
 	uint64_t rto = tcb->deadline[SLOT_RETRANSMISSION];
 
 	if (!tcp->config.tail_loss_probe || tcb->episode.phase != EPISODE_OPEN || !scoreboard_plain(&tcb->sb) ||
-	    !tlp_allowed(&tcb->detector) || tcb->persisting || !recovery_sacks(tcb))
+	    !tlp_allowed(&tcb->detector) || tcb->persisting || syn_unacked(tcb) || !recovery_sacks(tcb))
 		return;
 	rto = rto == TIME_NEVER ? tcb->rtt.rto_ns : rto > tcp->now ? rto - tcp->now : 0;
 	tcb->loss_probe = true;
@@ -235,7 +235,8 @@ static void timeout_syn(struct tcp *tcp, struct tcb *tcb)
 		give_up(tcp, tcb, RULE_GIVEN_UP_USER_TIMEOUT);
 		return;
 	}
-	if (tcb->retries >= tcb->syn_retries + syn_linear_timeouts(tcp, tcb) && waited) {
+	if (tcb->passive ? tcb->retries >= tcp->config.syn_ack_retries_max
+			 : tcb->retries >= tcb->syn_retries + syn_linear_timeouts(tcp, tcb) && waited) {
 		give_up(tcp, tcb, RULE_GIVEN_UP_SYN);
 		return;
 	}

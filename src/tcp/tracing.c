@@ -81,7 +81,8 @@ static void segment_copy(struct eleven_trace_segment *to, const struct segment *
 	to->flags = (uint8_t)(seg->fin * TCP_FLAG_FIN | seg->syn * TCP_FLAG_SYN | seg->rst * TCP_FLAG_RST |
 			      seg->psh * TCP_FLAG_PSH | seg->has_ack * TCP_FLAG_ACK | seg->urg * TCP_FLAG_URG |
 			      seg->ece * TCP_FLAG_ECE | seg->cwr * TCP_FLAG_CWR);
-	to->has = (uint8_t)(o->has_mss * 1 | o->has_wscale * 2 | o->sack_permitted * 4 | o->has_timestamps * 8);
+	to->has = (uint8_t)(o->has_mss * 1 | o->has_wscale * 2 | o->sack_permitted * 4 | o->has_timestamps * 8 |
+			    o->has_fast_open * 32);
 	to->mss = o->mss;
 	to->wscale = o->wscale;
 	to->tsval = o->tsval;

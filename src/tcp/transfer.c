@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "tcp/connection.h"
+#include "tcp/fastopen.h"
 #include "tcp/output.h"
 #include "tcp/timer.h"
 #include "tcp/window.h"
@@ -104,7 +105,9 @@ static void sent_by_program(struct tcp *tcp, struct tcb *tcb, uint32_t bytes, un
 	if (tcb->last_received && tcp->now - tcb->last_received < tcp->config.delayed_ack)
 		tcb->interactive = true;
 	trace_call(tcp, tcb, ELEVEN_CALL_SEND, bytes);
-	if (synchronized(tcb))
+	if (tcb->fast_open_waits && tcb->state == TCP_SYN_SENT)
+		fast_open_text(tcp, tcb);
+	else if (synchronized(tcb) || tcb->fast_open_child)
 		tcb_ready(tcp, tcb);
 }
 
