@@ -69,6 +69,9 @@ static void canonical_numbers(struct tcb *c)
 	c->episode.undo_from = c->episode.undoable ? rebase(c->episode.undo_from, iss) : seq_of(0);
 	c->detector.dsack_round = c->detector.in_dsack_round ? rebase(c->detector.dsack_round, iss) : seq_of(0);
 	c->detector.probe_end = c->detector.probing ? rebase(c->detector.probe_end, iss) : seq_of(0);
+	if (seq_ge(c->snd.una, c->used_end))
+		c->used_bytes = 0;
+	c->used_end = c->used_bytes ? rebase(c->used_end, iss) : seq_of(0);
 	c->cwnd_bound_to = c->cwnd_bound ? rebase(c->cwnd_bound_to, iss) : seq_of(0);
 	if (c->cc.cwnd == 0)
 		return;                 /* no ESTABLISHED yet */

@@ -413,7 +413,9 @@ struct eleven_status {
 	uint8_t phase;                  /* 0: nothing is being repaired; 1: a loss; 2: after a timeout */
 	uint8_t congestion;             /* enum eleven_congestion */
 	uint16_t undos;                 /* repairs that were of no loss: the windows were set back, modulo 2^16 */
-	bool reordering;                /* the path was seen to change the order of segments */
+	uint16_t reordering;            /* the farthest that a segment came late, in segments; 0: none did */
+	uint16_t reorderings;           /* ACKs that told of one */
+	uint16_t dsacks;                /* segments that the peer reported as duplicates, modulo 2^16 */
 	uint64_t delivered;             /* bytes the peer has, in order or not */
 	uint64_t pacing_rate;           /* bytes a second; 0: not paced */
 };

@@ -9,6 +9,7 @@
 
 /* Behind what the headers of this system have, as Linux 6.18 lays it out. */
 #define INFO_RCV_WND 232
+#define REORDERING_LEAST 3              /* Linux's net.ipv4.tcp_reordering */
 _Static_assert(sizeof(struct tcp_info) <= INFO_BYTES, "INFO_BYTES is all that Linux has");
 
 /* The numbers of enum tcp_state in net/tcp_states.h, which tcp_info has. */
@@ -38,6 +39,9 @@ static void info_counts(struct tcp_info *info, const struct eleven_status *statu
 	info->tcpi_retrans = (status->resent + mss - 1) / mss;
 	info->tcpi_snd_cwnd = (uint32_t)(status->cwnd / mss);
 	info->tcpi_snd_ssthresh = status->ssthresh / mss > INT32_MAX ? INT32_MAX : (uint32_t)(status->ssthresh / mss);
+	info->tcpi_reordering = status->reordering > REORDERING_LEAST ? status->reordering : REORDERING_LEAST;
+	info->tcpi_reord_seen = status->reorderings;
+	info->tcpi_dsack_dups = status->dsacks;
 	info->tcpi_total_retrans = (uint32_t)status->retransmitted_segments;
 	info->tcpi_bytes_retrans = status->retransmitted_bytes;
 	info->tcpi_bytes_acked = status->bytes_out > status->send_queue - status->unsent ?

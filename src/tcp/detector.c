@@ -25,11 +25,15 @@ bool rack_delivered(struct detector *d, const struct detector_delivered *what, u
 	return true;
 }
 
-void rack_highest(struct detector *d, struct seq highest, bool below)
+void rack_highest(struct detector *d, struct seq highest, uint32_t late)
 {
 	if (seq_gt(highest, d->fack))
 		d->fack = highest;
-	d->reordering |= below;
+	if (late == 0)
+		return;
+	if (late > d->degree)
+		d->degree = late > DETECTOR_DEGREE_MAX ? DETECTOR_DEGREE_MAX : (uint16_t)late;
+	d->reorderings += d->reorderings < UINT16_MAX;
 }
 
 void rack_round(struct detector *d, struct seq una, struct seq nxt, bool dsack)
@@ -51,12 +55,11 @@ void rack_recovered(struct detector *d)
 		d->steps = 1;
 }
 
-uint64_t rack_window(const struct detector *d, uint32_t sacked_segments, bool recovering, uint64_t min_rtt_ns,
-		     uint64_t srtt_ns, uint64_t step_ns)
+uint64_t rack_window(const struct detector *d, bool enough, uint64_t min_rtt_ns, uint64_t srtt_ns, uint64_t step_ns)
 {
 	uint64_t window = d->steps * (min_rtt_ns / 4);
 
-	if (!d->reordering && (recovering || sacked_segments >= DETECTOR_DUP_THRESHOLD))
+	if (!rack_reordering(d) && enough)
 		return 0;
 	return (window < srtt_ns ? window : srtt_ns) + step_ns;
 }

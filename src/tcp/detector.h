@@ -16,8 +16,8 @@
 
 #include "base/seq.h"
 
-#define DETECTOR_DUP_THRESHOLD     3            /* segments sacked, RFC 8985 §6.2 step 4 */
 #define DETECTOR_PERSIST           16           /* recoveries for which a wider window stays, §6.2 */
+#define DETECTOR_DEGREE_MAX        300          /* Linux's tcp_max_reordering */
 #define DETECTOR_STEPS_MAX         64           /* of the window: min_RTT/4 each; SRTT bounds it anyway */
 #define DETECTOR_ACK_DELAY_NS      200000000ull /* TLP.max_ack_delay, §7.2 */
 #define DETECTOR_PTO_INITIAL_NS    1000000000ull /* without SRTT, §7.2 */
@@ -30,9 +30,11 @@ struct detector {
 	struct seq fack;                /* RACK.fack */
 	struct seq dsack_round;         /* RACK.dsack_round, if in_dsack_round */
 	struct seq probe_end;           /* TLP.end_seq, if probing */
+	uint16_t degree;                /* the farthest that a segment came late, in segments, for show; 0: none did */
+	uint16_t reorderings;           /* ACKs that told of it; RACK.reordering_seen if not 0 */
+	uint16_t dsacks;                /* segments reported as duplicates, for show; modulo 2^16 */
 	uint8_t steps;                  /* RACK.reo_wnd_mult */
 	uint8_t persist;                /* RACK.reo_wnd_persist */
-	bool reordering : 1;            /* RACK.reordering_seen */
 	bool in_dsack_round : 1;
 	bool probing : 1;
 	bool probe_again : 1;           /* TLP.is_retrans */
@@ -52,15 +54,18 @@ struct detector_delivered {             /* the last transmitted of what an ACK d
 };
 /* §6.2 steps 1 and 2.  False: not taken, it may be an ACK of an earlier transmission. */
 bool rack_delivered(struct detector *d, const struct detector_delivered *what, uint64_t min_rtt_ns, uint64_t now);
-/* Step 3: up to `highest` was delivered; `below`: something sent once, that lay below what was delivered before. */
-void rack_highest(struct detector *d, struct seq highest, bool below);
+/* Step 3: up to `highest` was delivered; `late`: something sent once, so many segments below what was before. */
+void rack_highest(struct detector *d, struct seq highest, uint32_t late);
 /* Step 4, of an ACK: `dsack`: it reports a duplicate. */
 void rack_round(struct detector *d, struct seq una, struct seq nxt, bool dsack);
 /* Step 4, when a recovery ends. */
 void rack_recovered(struct detector *d);
-/* Step 4: RACK.reo_wnd. */
-uint64_t rack_window(const struct detector *d, uint32_t sacked_segments, bool recovering, uint64_t min_rtt_ns,
-		     uint64_t srtt_ns, uint64_t step_ns);
+/* Step 4: RACK.reo_wnd; `enough`: DupThresh segments are sacked, or a recovery is on. */
+uint64_t rack_window(const struct detector *d, bool enough, uint64_t min_rtt_ns, uint64_t srtt_ns, uint64_t step_ns);
+static inline bool rack_reordering(const struct detector *d)
+{
+	return d->reorderings > 0;
+}
 
 /* ---- TLP */
 

@@ -39,7 +39,8 @@ uint32_t prr_cwnd(struct episode *e, uint32_t delivered, uint32_t pipe, uint32_t
 	if (pipe > ssthresh) {
 		uint64_t share = ((uint64_t)e->prr_delivered * ssthresh + e->recover_fs - 1) / e->recover_fs;
 
-		send = (int64_t)share - e->prr_out;
+		/* What is sent are segments: the CEIL of §6.2 in those. */
+		send = (int64_t)((share + mss - 1) / mss * mss) - e->prr_out;
 	} else {
 		limit = (int64_t)e->prr_delivered - e->prr_out;
 		if (limit < delivered)

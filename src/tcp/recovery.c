@@ -29,6 +29,7 @@ void recovery_begin(struct tcp *tcp, struct tcb *tcb)
 	tcb->pacer = (struct pacer){ 0 };
 	tcb->cwnd_bound = false;
 	tcb->limited_transmit = 0;
+	tcb->used_bytes = 0;
 }
 
 void recovery_end(struct tcp *tcp, struct tcb *tcb)
@@ -39,12 +40,25 @@ void recovery_end(struct tcp *tcp, struct tcb *tcb)
 
 /* ---- sending */
 
+/* New text up to `end` goes: the most that is in flight at one time in this round trip is what cwnd is used for. */
+static void window_use(struct tcb *tcb, struct seq end)
+{
+	uint32_t used = seq_distance(end, tcb->snd.una);
+
+	if (tcb->used_bytes != 0 && seq_lt(tcb->snd.una, tcb->used_end) && used <= tcb->used_bytes)
+		return;
+	tcb->used_bytes = used;
+	tcb->used_end = end;
+}
+
 void recovery_sent(struct tcp *tcp, struct tcb *tcb, struct seq seq, struct seq end, uint32_t segment, bool again)
 {
 	struct pace pace = pace_of(tcp, tcb);
 	uint32_t bytes = seq_distance(end, seq);
 
 	pacer_sent(&tcb->pacer, &pace, bytes, tcp->now);
+	if (!again)
+		window_use(tcb, end);
 	if (tcb->episode.phase != EPISODE_OPEN)
 		episode_sent(&tcb->episode, bytes, again, tcb->timestamps, timestamp_now(tcp, tcb));
 	if (!recovery_sacks(tcb))
@@ -92,7 +106,8 @@ static void undo(struct tcp *tcp, struct tcb *tcb)
 {
 	if (recovery_sacks(tcb)) {
 		scoreboard_unlose(&tcb->sb, &tcp->sent);
-		tcb->detector.reordering |= tcb->episode.phase == EPISODE_RECOVERY;
+		if (tcb->episode.phase == EPISODE_RECOVERY && !rack_reordering(&tcb->detector))
+			rack_highest(&tcb->detector, tcb->snd.una, 1);
 	}
 	controller_undo(&tcb->cc);
 	episode_undone(&tcb->episode);
@@ -125,8 +140,7 @@ static void undo_check(struct work *w, const struct heard *heard, const struct d
 		undo(tcp, tcb);
 		break;
 	case FRTO_SEND_NEW:
-		/* Two new segments; with nothing new to send there is nothing to learn. */
-		tcb->cc.cwnd = max_u32(tcb->cc.cwnd, 2 * (uint32_t)tcb->snd.mss);
+		/* With nothing new to send there is nothing to learn. */
 		if (unsent(tcb) == 0 || tcb->snd.wnd <= flight(tcb))
 			e->frto = 0;
 		break;
@@ -138,12 +152,22 @@ static void undo_check(struct work *w, const struct heard *heard, const struct d
 
 /* ---- loss */
 
+/* FlightSize of RFC 5681 equation 4: never more than the window, of which limited transmit goes beyond (§3.2). */
+static uint32_t window_used(const struct tcp *tcp, const struct tcb *tcb, uint32_t in_flight)
+{
+	return tcp->config.loss_from_cwnd ? tcb->cc.cwnd : min_u32(in_flight, tcb->cc.cwnd);
+}
+
 static void recovery_enter(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, bool first)
 {
-	uint32_t window = min_u32(heard->in_flight, tcb->cc.cwnd);
+	uint32_t window = window_used(tcp, tcb, heard->in_flight), sacked = heard->sacked, flight = heard->in_flight;
 
+	if (tcp->config.loss_from_cwnd) {
+		flight = tcb->cc.cwnd;
+		sacked = 0;
+	}
 	controller_loss(&tcb->cc, first ? window : tcb->cc.cwnd, tcb->snd.mss, tcp->now, first);
-	episode_enter(&tcb->episode, tcb->snd.una, tcb->snd.nxt, heard->in_flight, heard->sacked, tcp->now);
+	episode_enter(&tcb->episode, tcb->snd.una, tcb->snd.nxt, flight, sacked, tcp->now);
 }
 
 /* RFC 8985 §6.2 step 5.  Answers whether something is lost anew. */
@@ -157,8 +181,8 @@ static bool detect(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, 
 	*wait_ns = 0;
 	if (d->rtt_ns == 0)
 		return false;
-	window = rack_window(d, tcb->sb.sacked_segments, e->phase != EPISODE_OPEN, tcb->rtt.min_ns, tcb->rtt.srtt_ns,
-			     tcp->clock_step);
+	window = rack_window(d, e->phase != EPISODE_OPEN || tcb->sb.sacked_segments >= tcp->config.reordering,
+			     tcb->rtt.min_ns, tcb->rtt.srtt_ns, tcp->clock_step);
 	lost = scoreboard_detect(&tcb->sb, &tcp->sent, d->order, d->end, d->rtt_ns + window, tcp->now, wait_ns,
 				 &again_ns);
 	if (lost == 0)
@@ -196,7 +220,7 @@ static void recovery_leave(struct tcp *tcp, struct tcb *tcb, const struct heard 
 
 /* ---- windows */
 
-static void window_grow(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, uint32_t bytes, uint64_t rtt_ns)
+static void window_grow(struct tcp *tcp, struct tcb *tcb, uint32_t bytes, uint64_t rtt_ns)
 {
 	struct pace pace = pace_of(tcp, tcb);
 	struct controller_ack ack = {
@@ -210,7 +234,7 @@ static void window_grow(struct tcp *tcp, struct tcb *tcb, const struct heard *he
 		tcb->cwnd_bound = false;
 	/* RFC 7661: a window that is not made use of says nothing and does not grow. */
 	ack.limited = ack.after_timeout || tcb->cwnd_bound ||
-		      (pace.slow_start && (uint64_t)heard->in_flight * 2 >= tcb->cc.cwnd);
+		      (pace.slow_start && tcb->cc.cwnd < (uint64_t)tcb->used_bytes * 2);
 	controller_acked(&tcb->cc, &ack);
 }
 
@@ -218,15 +242,20 @@ static void window_update(struct tcp *tcp, struct tcb *tcb, const struct heard *
 			  bool lost, uint64_t rtt_ns)
 {
 	uint32_t delivered = d->acked_bytes + d->sacked_bytes;
+	bool all = tcb->episode.phase == EPISODE_TIMEOUT || tcp->config.growth_delivered;
+	bool forward = tcp->config.growth_delivered && tcb->detector.degree > tcp->config.reordering;
 
 	if (tcb->episode.phase == EPISODE_RECOVERY) {
 		if (delivered > 0 || tcb->episode.first)
 			tcb->cc.cwnd = max_u32(prr_cwnd(&tcb->episode, delivered, pipe_bytes(tcb), tcb->cc.ssthresh,
 							tcb->snd.mss, heard->acked > 0 && !lost), tcb->snd.mss);
-	} else if (tcb->episode.phase == EPISODE_TIMEOUT ? delivered > 0 : heard->acked > 0) {
-		/* While nothing is lost, SACK alone grows nothing (RFC 3042 §2). */
-		window_grow(tcp, tcb, heard, tcb->episode.phase == EPISODE_TIMEOUT ? delivered : heard->acked, rtt_ns);
+	} else if (tcb->episode.phase == EPISODE_TIMEOUT || forward ? delivered > 0 : heard->acked > 0) {
+		/* While nothing is lost, SACK alone grows nothing (RFC 3042 §2); Linux: unless the path reorders. */
+		window_grow(tcp, tcb, all ? delivered : heard->acked, rtt_ns);
 	}
+	/* F-RTO sends two new segments (RFC 5682 §3.1 step 2). */
+	if (tcb->episode.frto == FRTO_NEW_TEXT)
+		tcb->cc.cwnd = max_u32(tcb->cc.cwnd, 2 * (uint32_t)tcb->snd.mss);
 }
 
 /* ---- an ACK */
@@ -296,7 +325,7 @@ static void probe_check(struct work *w, const struct heard *heard, bool dsack)
 	if (tlp_acked(&tcb->detector, w->seg.ack, covers, plain) != TLP_LOSS || tcb->episode.phase != EPISODE_OPEN)
 		return;
 	rule(tcp, tcb, TLP_REPAIRED);
-	controller_loss(&tcb->cc, min_u32(heard->in_flight, tcb->cc.cwnd), tcb->snd.mss, tcp->now, true);
+	controller_loss(&tcb->cc, window_used(tcp, tcb, heard->in_flight), tcb->snd.mss, tcp->now, true);
 	tcb->cc.cwnd = min_u32(tcb->cc.cwnd, tcb->cc.ssthresh);
 }
 
@@ -310,9 +339,14 @@ static void sack_ack(struct work *w, const struct heard *heard)
 
 	deliveries(w, heard, &d, dsack);
 	rtt_ns = round_trip(w, &d);
-	rack_highest(&tcb->detector, d.highest, d.below);
-	if (dsack)
+	rack_highest(&tcb->detector, d.highest,
+		     d.below ? (seq_distance(d.highest, d.lowest) + tcb->snd.mss - 1) / tcb->snd.mss : 0);
+	if (dsack) {
+		uint32_t bytes = seq_distance(w->seg.options.sack[0].right, w->seg.options.sack[0].left);
+
 		rule(tcp, tcb, DSACK);
+		tcb->detector.dsacks += (uint16_t)((bytes + tcb->snd.mss - 1) / tcb->snd.mss);
+	}
 	rack_round(&tcb->detector, tcb->snd.una, tcb->snd.nxt, dsack && !tcb->detector.probing);
 	if (tcb->detector.probing)
 		probe_check(w, heard, dsack);
@@ -322,6 +356,8 @@ static void sack_ack(struct work *w, const struct heard *heard)
 	recovery_leave(tcp, tcb, heard);
 	window_update(tcp, tcb, heard, &d, lost, rtt_ns);
 	timer_loss(tcp, tcb, wait_ns);
+	if (tcp->config.reneging_wait && heard->acked && scoreboard_reneged(&tcb->sb, &tcp->sent))
+		timer_reneged(tcp, tcb);
 }
 
 /* ---- without SACK: RFC 6582 */
@@ -346,7 +382,7 @@ static void reno_advanced(struct tcp *tcp, struct tcb *tcb, const struct heard *
 	episode_ended(e, tcb->snd.una);
 	if (e->phase == EPISODE_OPEN && e->recover_set && seq_gt(tcb->snd.una, e->recover))
 		e->recover_set = false; /* long past; the number will come round again */
-	window_grow(tcp, tcb, heard, heard->acked, 0);
+	window_grow(tcp, tcb, heard->acked, 0);
 }
 
 static void reno_duplicated(struct tcp *tcp, struct tcb *tcb)
@@ -358,7 +394,7 @@ static void reno_duplicated(struct tcp *tcp, struct tcb *tcb)
 		tcb->cc.cwnd = min_u32(tcb->cc.cwnd + mss, CONTROLLER_CWND_MAX);
 	} else if (reno_duplicate(e, tcb->snd.una)) {
 		rule(tcp, tcb, RECOVERY_ENTERED);
-		controller_loss(&tcb->cc, min_u32(flight(tcb), tcb->cc.cwnd), mss, tcp->now, true);
+		controller_loss(&tcb->cc, window_used(tcp, tcb, flight(tcb)), mss, tcp->now, true);
 		tcb->cc.cwnd = reno_enter(e, tcb->snd.una, tcb->snd.nxt, tcb->cc.ssthresh, mss, tcp->now);
 		tcb->want.retransmit = true;
 		tcb->limited_transmit = 0;
@@ -405,7 +441,7 @@ void recovery_timeout(struct tcp *tcp, struct tcb *tcb)
 		/* RFC 6675 §5.1: what is sacked still helps - once; a second timeout trusts nothing. */
 		renege = again || scoreboard_reneged(&tcb->sb, &tcp->sent);
 	}
-	controller_timeout(&tcb->cc, min_u32(flight(tcb), tcb->cc.cwnd), tcb->snd.mss, tcp->now, again, open);
+	controller_timeout(&tcb->cc, window_used(tcp, tcb, flight(tcb)), tcb->snd.mss, tcp->now, again, open);
 	episode_timeout(e, tcb->snd.una, tcb->snd.nxt, again, recovery_sacks(tcb) && !renege, tcp->now);
 	tcb->detector.probing = false;
 	tcb->limited_transmit = 0;

@@ -218,7 +218,10 @@ static void deliver(struct scoreboard *sb, const struct sent *r, struct delivery
 	if (!r->ever) {
 		d->original = true;
 		d->after |= r->lost;
-		d->below |= seq_lt(end, d->highest);
+		if (seq_lt(end, d->highest)) {
+			d->lowest = d->below ? seq_min(d->lowest, r->seq) : r->seq;
+			d->below = true;
+		}
 	}
 	if (seq_gt(end, d->highest))
 		d->highest = end;

@@ -78,7 +78,8 @@ struct delivery {
 	bool original;                  /* something never sent again was among them */
 	bool after;                     /* … and was marked lost: it arrived after all (RFC 5682) */
 	bool again;                     /* something sent again was acknowledged cumulatively */
-	bool below;                     /* something never sent again, below what was delivered before: reordering */
+	bool below;                     /* something never sent again, below what was delivered before: reordering … */
+	struct seq lowest;              /* … and where the lowest of it begins */
 	struct seq highest;             /* the highest end delivered; set by the caller to that of before */
 };
 

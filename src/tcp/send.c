@@ -105,7 +105,8 @@ static void hold_back(struct tcp *tcp, struct tcb *tcb)
 /* RFC 5681 §4.1, RFC 7661 is another matter: after an idle time the window says nothing any more. */
 static void restart_after_idle(struct tcp *tcp, struct tcb *tcb)
 {
-	if (flight(tcb) != 0 || tcb->last_sent == 0 || tcp->now - tcb->last_sent <= tcb->rtt.rto_ns)
+	if (!tcp->config.idle_restart || flight(tcb) != 0 || tcb->last_sent == 0 ||
+	    tcp->now - tcb->last_sent <= tcb->rtt.rto_ns)
 		return;
 	if (tcb->cc.cwnd <= tcp->config.initial_window * tcb->snd.mss)
 		return;
@@ -178,7 +179,8 @@ static bool lost_segment(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	most = cwnd_room(tcb);
 	bytes = seq_distance(end, seq);
 	/* Beyond the peer's window, should it have shrunk, goes only what is oldest (MAY-7 is not used). */
-	if (most == 0 || (!seq_eq(seq, tcb->snd.una) && seq_distance(end, tcb->snd.una) > tcb->snd.wnd) ||
+	if (most < min_u32(bytes, mss) ||
+	    (!seq_eq(seq, tcb->snd.una) && seq_distance(end, tcb->snd.una) > tcb->snd.wnd) ||
 	    paced_out(tcp, tcb))
 		return false;
 	if (bytes > mss) {

@@ -75,7 +75,9 @@ static void status_recovery(const struct tcp *tcp, const struct tcb *tcb, struct
 	s->congestion = synchronized(tcb) ? tcb->cc.kind : tcb->congestion;
 	s->phase = tcb->episode.phase;
 	s->undos = tcb->episode.undos;
-	s->reordering = tcb->detector.reordering;
+	s->reordering = tcb->detector.degree;
+	s->reorderings = tcb->detector.reorderings;
+	s->dsacks = tcb->detector.dsacks;
 }
 
 static void status_counters(const struct tcb *tcb, struct eleven_status *s)

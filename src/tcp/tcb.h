@@ -143,6 +143,8 @@ struct tcb {
 	uint8_t quick_acks;             /* ACKs still sent at once */
 	uint8_t limited_transmit;       /* segments sent beyond cwnd on the first duplicate ACKs; without SACK */
 	uint8_t congestion;             /* enum controller_kind, of the next ESTABLISHED */
+	uint32_t used_bytes;            /* the most in flight at one time until used_end was acknowledged */
+	struct seq used_end;
 	struct seq cwnd_bound_to;       /* SND.NXT when cwnd, or the pacer, held text back last, if cwnd_bound */
 
 	struct {                        /* raised by steps and timeouts, answered by output.c */

@@ -40,6 +40,8 @@
 #include "tcp/recovery.h"
 #include "tcp/record.h"
 
+#define RENEGING_LEAST_NS MS(10)
+
 static uint64_t nearest(const struct tcb *tcb)
 {
 	uint64_t deadline = TIME_NEVER;
@@ -134,6 +136,15 @@ void timer_sent_again(struct tcp *tcp, struct tcb *tcb)
 		timer_arm(tcp, tcb, SLOT_RETRANSMISSION, retransmission_deadline(tcp, tcb));
 }
 
+/* Linux: the peer acknowledges up to what it said it holds, and no further. */
+void timer_reneged(struct tcp *tcp, struct tcb *tcb)
+{
+	uint64_t half = tcb->rtt.srtt_ns / 2 > RENEGING_LEAST_NS ? tcb->rtt.srtt_ns / 2 : RENEGING_LEAST_NS;
+
+	if (tcp->now + half < tcb->deadline[SLOT_RETRANSMISSION])
+		timer_arm(tcp, tcb, SLOT_RETRANSMISSION, tcp->now + half);
+}
+
 void timer_acked(struct tcp *tcp, struct tcb *tcb)
 {
 	tcb->retries = 0;
@@ -158,7 +169,8 @@ void timer_loss_probe(struct tcp *tcp, struct tcb *tcb)
 	rto = rto == TIME_NEVER ? tcb->rtt.rto_ns : rto > tcp->now ? rto - tcp->now : 0;
 	tcb->loss_probe = true;
 	timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + tlp_timeout(tcb->rtt.srtt_ns, flight(tcb) <= tcb->snd.mss,
-							      DETECTOR_ACK_DELAY_NS, tcp->clock_step, rto));
+							      DETECTOR_ACK_DELAY_NS,
+							      tcp->clock_step + tcp->config.loss_timer_margin, rto));
 }
 
 void timer_loss(struct tcp *tcp, struct tcb *tcb, uint64_t wait_ns)
@@ -166,7 +178,7 @@ void timer_loss(struct tcp *tcp, struct tcb *tcb, uint64_t wait_ns)
 	timer_disarm(tcb, SLOT_LOSS);
 	if (wait_ns > 0) {
 		tcb->loss_probe = false;
-		timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + wait_ns);
+		timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + wait_ns + tcp->config.loss_timer_margin);
 	} else if (flight(tcb) > 0) {
 		timer_loss_probe(tcp, tcb);
 	}

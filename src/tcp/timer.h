@@ -17,6 +17,7 @@ void timer_state_entered(struct tcp *tcp, struct tcb *tcb);
 void timer_sent(struct tcp *tcp, struct tcb *tcb);              /* something that must be acknowledged went out */
 void timer_sent_again(struct tcp *tcp, struct tcb *tcb);        /* the oldest segment went again */
 void timer_acked(struct tcp *tcp, struct tcb *tcb);             /* SND.UNA moved */
+void timer_reneged(struct tcp *tcp, struct tcb *tcb);           /* … and stopped before what was sacked */
 void timer_keepalive_start(struct tcp *tcp, struct tcb *tcb);
 void timer_orphaned(struct tcp *tcp, struct tcb *tcb);          /* the program gave up the handle */
 void timer_time_wait(struct tcp *tcp, struct tcb *tcb);         /* 2 MSL start over */
