@@ -190,6 +190,8 @@ static int companion_read(struct command *c, const struct setting *setting)
 			return wrong(c, -EINVAL, "queue: wants a size, such as 64k");
 		c->change.to.rate_queue_bytes = (uint32_t)number;
 	}
+	if (setting->set == SET_MTU)
+		c->change.to.mtu_silent = word_is(c, "silent");
 	return 0;
 }
 
@@ -262,8 +264,10 @@ static void change_apply(struct pipe_settings *to, void *context)
 		to->rate_bits = change->to.rate_bits;
 		to->rate_queue_bytes = change->to.rate_queue_bytes;
 	}
-	if (change->set & SET_MTU)
+	if (change->set & SET_MTU) {
 		to->mtu = change->to.mtu;
+		to->mtu_silent = change->to.mtu_silent;
+	}
 }
 
 static int step_do(struct command *c)

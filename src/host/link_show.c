@@ -61,7 +61,7 @@ static void show_settings(struct text *text, const struct pipe *pipe)
 	if (s->rate_bits && s->rate_queue_bytes)
 		text_add(text, " queue %s", units_size_print(a, s->rate_queue_bytes));
 	if (s->mtu)
-		text_add(text, " mtu %u", s->mtu);
+		text_add(text, " mtu %u%s", s->mtu, s->mtu_silent ? " silent" : "");
 	if (text->used == before)
 		text_add(text, " clear");
 }

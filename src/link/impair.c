@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "link/cut.h"
+#include "link/router.h"
 
 #define IMPAIR_ALL (-2)                 /* port of a selection: every pipe there is */
 
@@ -164,6 +165,43 @@ static void drops_count(struct port *port)
 				  port->inner->counts.drops;
 }
 
+/* Into the pipe the other way, or the rest of its own. */
+static void port_add(struct port *port, bool out, const uint8_t *bytes, uint32_t length, bool fragment, uint64_t now)
+{
+	struct pipe *pipe = out ? &port->out : &port->in;
+	struct pipe_packet *packet = pipe_packet_create(pipe, length);
+
+	if (!packet)
+		return;
+	memcpy(packet->bytes, bytes, length);
+	if (fragment)
+		pipe_put_fragment(pipe, packet, now);
+	else if (!pipe_put(pipe, packet, now))
+		pipe_packet_free(pipe, packet);         /* an error that is too long itself has no error */
+}
+
+/* As a router does: fragments, or an error to the sender. */
+static void port_too_long(struct port *port, bool out, struct pipe_packet *packet, uint64_t now)
+{
+	const struct pipe *pipe = out ? &port->out : &port->in;
+	uint32_t offset = pipe->network_offset, mtu = pipe->settings.mtu, done = 0, length;
+	uint8_t bytes[PACKET_BYTES_MAX];
+
+	if (router_may_fragment(packet->bytes, packet->length, offset)) {
+		if (packet->flags & ELEVEN_PACKET_CHECKSUM_OK)
+			packet_checksum(packet->bytes, packet->length, offset);
+		while ((length = router_fragment(bytes, packet->bytes, packet->length, offset, mtu, &done)) > 0)
+			port_add(port, out, bytes, length, true, now);
+		return;
+	}
+	length = router_error(bytes, packet->bytes, packet->length, offset, mtu);
+	if (length == 0)
+		return;
+	port_add(port, !out, bytes, length, false, now);
+	if (out)
+		link_wake(&port->link);
+}
+
 /* One packet as it is on the wire, to be copied into the pipe, or to be dropped by a rule. */
 static void port_put(struct port *port, bool out, const uint8_t *bytes, uint32_t length, uint8_t flags, uint64_t now)
 {
@@ -179,7 +217,11 @@ static void port_put(struct port *port, bool out, const uint8_t *bytes, uint32_t
 		return;
 	memcpy(packet->bytes, bytes, length);
 	packet->flags = flags;
-	pipe_put(pipe, packet, now);
+	if (pipe_put(pipe, packet, now))
+		return;
+	if (!pipe->settings.mtu_silent)
+		port_too_long(port, out, packet, now);
+	pipe_packet_free(pipe, packet);
 }
 
 static void port_cut(struct port *port, bool out, const struct eleven_out *packet, uint64_t now)

@@ -231,21 +231,30 @@ static uint64_t delivery_time(struct pipe *pipe, uint64_t at)
 	return at;
 }
 
-void pipe_put(struct pipe *pipe, struct pipe_packet *packet, uint64_t now)
+bool pipe_put(struct pipe *pipe, struct pipe_packet *packet, uint64_t now)
+{
+	const struct pipe_settings *s = &pipe->settings;
+
+	pipe->counts.in++;
+	if (loss_decide(pipe)) {
+		pipe->counts.lost++;
+		pipe_packet_free(pipe, packet);
+	} else if (s->mtu && packet->length - pipe->network_offset > s->mtu) {
+		pipe->counts.mtu++;
+		return false;
+	} else {
+		pipe_put_fragment(pipe, packet, now);
+	}
+	return true;
+}
+
+void pipe_put_fragment(struct pipe *pipe, struct pipe_packet *packet, uint64_t now)
 {
 	const struct pipe_settings *s = &pipe->settings;
 	struct pipe_packet *twin;
-	uint64_t *drop = NULL;
 
-	pipe->counts.in++;
-	if (loss_decide(pipe))
-		drop = &pipe->counts.lost;
-	else if (s->mtu && packet->length - pipe->network_offset > s->mtu)
-		drop = &pipe->counts.mtu;
-	else if (!rate_pass(pipe, packet->length, &now))
-		drop = &pipe->counts.queue_full;
-	if (drop) {
-		++*drop;
+	if (!rate_pass(pipe, packet->length, &now)) {
+		pipe->counts.queue_full++;
 		pipe_packet_free(pipe, packet);
 		return;
 	}

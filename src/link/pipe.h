@@ -4,7 +4,8 @@
  * damaged, or not at all.  Pure: time is an argument, chance a seeded generator of its own, so the
  * same calls give the same packets in any world.
  *
- * What happens to a packet, in this order: a drop rule (impair.c), loss, the MTU, the rate (it waits
+ * What happens to a packet, in this order: a drop rule (impair.c), loss, the MTU (what is longer goes back to impair.c,
+ * which does as a router does), the rate (it waits
  * for those before it; beyond the rate's queue it is dropped), delay and jitter (which keep the
  * order), duplication, corruption, reordering (it is held back until REORDER_DISTANCE later packets
  * have passed, or REORDER_HOLD_NS).  Big segments must have been cut before, so that each decision
@@ -34,14 +35,15 @@ struct pipe_settings {
 	uint64_t delay_ns, jitter_ns;   /* delay ± up to jitter, not below 0 */
 	uint64_t rate_bits;             /* per second; 0: no limit */
 	uint32_t rate_queue_bytes;      /* waiting for the rate; 0: 100 ms of it, at least 64 KiB */
-	uint32_t mtu;                   /* longer IP packets are dropped; 0: no limit */
+	uint32_t mtu;                   /* longer IP packets do not pass; 0: no limit */
+	bool mtu_silent;                /* and nobody is told: a black hole (RFC 2923 §2.1) */
 	uint32_t loss, dup, reorder, corrupt;   /* parts per million */
 	uint32_t loss_burst;            /* mean length of a run of losses; 0 and 1: each by itself */
 };
 
 struct pipe_counts {
 	uint64_t in, out;               /* packets */
-	uint64_t lost, mtu, queue_full; /* dropped: by chance, too long, too many */
+	uint64_t lost, mtu, queue_full; /* by chance, too long (dropped, or cut into fragments), too many */
 	uint64_t duplicated, reordered, corrupted;
 };
 
@@ -83,8 +85,10 @@ bool pipe_active(const struct pipe *pipe);
 
 /* An empty packet for `length` bytes; NULL: the pipe is full, which is counted. */
 struct pipe_packet *pipe_packet_create(struct pipe *pipe, uint32_t length);
-/* Puts it in: it is the pipe's now. */
-void pipe_put(struct pipe *pipe, struct pipe_packet *packet, uint64_t now);
+/* Puts it in: it is the pipe's now.  False: it is longer than the MTU, and still the caller's. */
+bool pipe_put(struct pipe *pipe, struct pipe_packet *packet, uint64_t now);
+/* The same for a fragment of one that was put in: loss has been decided already. */
+void pipe_put_fragment(struct pipe *pipe, struct pipe_packet *packet, uint64_t now);
 /* The next one that is due, the caller's to pipe_packet_free(); NULL: none now. */
 struct pipe_packet *pipe_take(struct pipe *pipe, uint64_t now);
 void pipe_packet_free(struct pipe *pipe, struct pipe_packet *packet);
