@@ -235,7 +235,7 @@ static int disconnect(struct world *world, struct file *file)
 	return connection_open(world, file);
 }
 
-static int connect_begin(struct world *world, struct file *file, const struct sockaddr *address, socklen_t length)
+int drill_connect_begin(struct world *world, struct file *file, const struct sockaddr *address, socklen_t length)
 {
 	struct eleven_endpoint remote;
 	int error = endpoint_read(file, address, length, &remote);
@@ -258,6 +258,17 @@ static int connect_begin(struct world *world, struct file *file, const struct so
 	return 0;
 }
 
+int drill_connect_wait(struct world *world, struct file *file)
+{
+	struct connect_call connect = {
+		.call = { connect_attempt, .deadline_ns = deadline_after(world, file->send_timeout_ns),
+			  .timeout_result = -EINPROGRESS },
+		.file = file,
+	};
+
+	return (int)call_run(world, &connect.call, true);
+}
+
 int drill_connect(struct world *world, struct file *file, const struct sockaddr *address, socklen_t length)
 {
 	struct connect_call connect = {
@@ -266,6 +277,7 @@ int drill_connect(struct world *world, struct file *file, const struct sockaddr 
 		.file = file,
 	};
 	bool repeated = file->connecting == CONNECT_BEGUN;
+	struct eleven_status status;
 	int64_t result;
 
 	if (!address || length < (socklen_t)sizeof(address->sa_family))
@@ -279,11 +291,14 @@ int drill_connect(struct world *world, struct file *file, const struct sockaddr 
 	if (file->connecting == CONNECT_TOLD)
 		return -EISCONN;
 	if (!repeated) {
-		int error = connect_begin(world, file, address, length);
+		int error = drill_connect_begin(world, file, address, length);
 
 		if (error)
 			return error;
 	}
+	socket_status(world, file, &status);
+	if (status.sub & ELEVEN_SUB_SYN_WAITS)
+		return repeated ? -EISCONN : 0;         /* the SYN goes with the first text */
 	result = call_run(world, &connect.call, may_wait(file));
 	if (result == -EAGAIN)
 		return repeated ? -EALREADY : -EINPROGRESS;

@@ -20,6 +20,9 @@ int drill_bind(struct world *world, struct file *file, const struct sockaddr *ad
 int drill_listen(struct world *world, struct file *file, int backlog);
 int drill_accept(struct world *world, struct file *file, struct sockaddr *address, socklen_t *length);
 int drill_connect(struct world *world, struct file *file, const struct sockaddr *address, socklen_t length);
+/* Its two halves: the SYN, and the wait for what becomes of it. */
+int drill_connect_begin(struct world *world, struct file *file, const struct sockaddr *address, socklen_t length);
+int drill_connect_wait(struct world *world, struct file *file);
 int drill_shutdown(struct world *world, struct file *file, int how);
 /* Waits as SO_LINGER says; the descriptor is left to the caller. */
 void drill_close(struct world *world, struct file *file);
@@ -27,6 +30,9 @@ void drill_close(struct world *world, struct file *file);
 /* ---- text.c: what it carries */
 ssize_t drill_receive(struct world *world, struct file *file, const struct iovec *parts, size_t count, int flags);
 ssize_t drill_send(struct world *world, struct file *file, const struct iovec *parts, size_t count, int flags);
+/* MSG_FASTOPEN: connect and the first text in one (RFC 7413). */
+ssize_t drill_send_fast(struct world *world, struct file *file, const struct iovec *parts, size_t count, int flags,
+			const struct sockaddr *address, socklen_t length);
 ssize_t drill_receive_message(struct world *world, struct file *file, struct msghdr *message, int flags);
 /* Between a socket and the kernel's pipe or file. */
 ssize_t drill_splice_in(struct world *world, struct file *file, int pipe, size_t bytes, unsigned flags);

@@ -145,6 +145,13 @@ static uint32_t listener_events(const struct eleven_status *status)
 	return status->receive_queue > 0 ? POLLIN | POLLRDNORM : 0;
 }
 
+bool status_is_opening(const struct eleven_status *status)
+{
+	if (status->state == ELEVEN_SYN_SENT)
+		return !(status->sub & ELEVEN_SUB_SYN_WAITS);
+	return status->state == ELEVEN_SYN_RECEIVED && !(status->sub & ELEVEN_SUB_PASSIVE);
+}
+
 static uint32_t socket_events(struct world *world, struct file *file)
 {
 	struct eleven_status status;
@@ -161,7 +168,7 @@ static uint32_t socket_events(struct world *world, struct file *file)
 		events |= POLLHUP;
 	if (ended)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if (status.state == ELEVEN_SYN_SENT || status.state == ELEVEN_SYN_RECEIVED)
+	if (status_is_opening(&status))
 		return events;
 	if (status.receive_queue >= (uint32_t)file->receive_low)
 		events |= POLLIN | POLLRDNORM;

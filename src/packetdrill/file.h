@@ -71,6 +71,8 @@ void file_wake(struct world *world, int fd, uint32_t events);
 
 /* The state in the stack; CLOSED without one. */
 bool socket_status(const struct world *world, const struct file *file, struct eleven_status *status);
+/* Does no text flow yet?  With Fast Open it does before the third ACK, and waits for none to be given. */
+bool status_is_opening(const struct eleven_status *status);
 /* The pending error, taken. */
 int socket_error_take(struct file *file);
 struct option_target socket_target(const struct world *world, const struct file *file);

@@ -21,6 +21,8 @@ struct settings {
 	uint32_t local, remote;         /* IPv4, host order */
 	uint32_t mtu;
 	uint32_t send_memory;           /* tcp_wmem: what a send buffer begins with */
+	bool fast_open_key_given;
+	uint8_t fast_open_key[16];      /* tcp_fastopen_key */
 	uint32_t send_buffer_max, receive_buffer_max;   /* net.core.wmem_max, rmem_max */
 	bool read_command_line;
 	char script[PATH_MAX];

@@ -46,6 +46,7 @@ static const struct row linux_rows[] = {
 	{ "ip_no_pmtu_disc", "path_mtu_discovery", 1, 0, true },
 	{ "tcp_reordering", "reordering", 1, 0, false },
 	{ "tcp_ecn", "ecn", 1, 0, false },
+	{ "tcp_fastopen", "fast_open", 1, 0, false },
 };
 
 /* net.inet.tcp of FreeBSD; times in milliseconds. */
@@ -126,6 +127,18 @@ static void port_range(struct settings *settings, const char *value)
 	}
 }
 
+/* Four numbers of 32 bits in hexadecimal digits, each little-endian in the key; a second key behind a comma is not. */
+static void fast_open_key(struct settings *settings, const char *value)
+{
+	unsigned word[4];
+
+	if (sscanf(value, "%x-%x-%x-%x", &word[0], &word[1], &word[2], &word[3]) != 4)
+		return;
+	for (unsigned i = 0; i < 16; i++)
+		settings->fast_open_key[i] = (uint8_t)(word[i / 4] >> 8 * (i % 4));
+	settings->fast_open_key_given = true;
+}
+
 bool sysctl_linux_set(struct settings *settings, const char *name, const char *value)
 {
 	if (strcmp(name, "tcp_rmem") == 0)
@@ -134,6 +147,8 @@ bool sysctl_linux_set(struct settings *settings, const char *name, const char *v
 		send_memory(settings, value);
 	else if (strcmp(name, "ip_local_port_range") == 0)
 		port_range(settings, value);
+	else if (strcmp(name, "tcp_fastopen_key") == 0)
+		fast_open_key(settings, value);
 	else if (strcmp(name, "tcp_orphan_retries") == 0)
 		config_put(&settings->config, "retries_orphan_max",
 			   strtoull(value, NULL, 10) ? strtoull(value, NULL, 10) : RETRIES_ORPHAN_DEFAULT);
@@ -170,7 +185,8 @@ static uint32_t core_read(const char *name, uint32_t otherwise)
 
 void sysctl_linux(struct settings *settings)
 {
-	static const char *const others[] = { "tcp_rmem", "tcp_wmem", "ip_local_port_range", "tcp_orphan_retries" };
+	static const char *const others[] = { "tcp_rmem", "tcp_wmem", "ip_local_port_range", "tcp_orphan_retries",
+					      "tcp_fastopen_key" };
 	char path[PATH_MAX], line[128];
 
 	for (size_t i = 0; i < ROWS(linux_rows) + ROWS(others); i++) {

@@ -190,6 +190,16 @@ static ssize_t slot_recvmsg(void *userdata, int fd, struct msghdr *message, int 
 	return file ? leave(world, message ? drill_receive_message(world, file, message, flags) : -EFAULT) : -1;
 }
 
+/* MSG_FASTOPEN: the one time that a send says where to. */
+static ssize_t deliver_to(void *userdata, int fd, const struct iovec *parts, size_t count, int flags,
+			  const struct sockaddr *address, socklen_t length)
+{
+	struct world *world;
+	struct file *file = enter_socket(userdata, fd, &world);
+
+	return file ? leave(world, drill_send_fast(world, file, parts, count, flags, address, length)) : -1;
+}
+
 static ssize_t deliver(void *userdata, int fd, const struct iovec *parts, size_t count, int flags)
 {
 	struct world *world;
@@ -229,8 +239,10 @@ static ssize_t slot_send(void *userdata, int fd, const void *text, size_t bytes,
 static ssize_t slot_sendto(void *userdata, int fd, const void *text, size_t bytes, int flags,
 			   const struct sockaddr *address, socklen_t length)
 {
-	(void)address;                  /* TCP: where it goes was said by connect */
-	(void)length;
+	struct iovec part = { (void *)text, bytes };
+
+	if (flags & MSG_FASTOPEN)
+		return deliver_to(userdata, fd, &part, 1, flags, address, length);
 	return slot_send(userdata, fd, text, bytes, flags);
 }
 
@@ -240,6 +252,9 @@ static ssize_t slot_sendmsg(void *userdata, int fd, const struct msghdr *message
 		errno = EFAULT;
 		return -1;
 	}
+	if (flags & MSG_FASTOPEN)
+		return deliver_to(userdata, fd, message->msg_iov, message->msg_iovlen, flags, message->msg_name,
+				  message->msg_namelen);
 	return deliver(userdata, fd, message->msg_iov, message->msg_iovlen, flags);
 }
 

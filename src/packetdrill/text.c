@@ -13,6 +13,7 @@
 
 #define CM_INQ 36               /* TCP_CM_INQ of linux/tcp.h */
 #define SPLICE_PIECE 65536
+#define SYN_OPTIONS_MAX 40      /* bytes that a SYN with text leaves to options, as Linux does */
 
 static bool may_wait(const struct file *file, int flags)
 {
@@ -239,7 +240,7 @@ static int send_allowed(struct world *world, struct file *file)
 		return -socket_error_take(file);
 	if (file->write_shut || status.state == ELEVEN_CLOSED || status.state == ELEVEN_LISTEN)
 		return -EPIPE;
-	return status.state == ELEVEN_SYN_SENT || status.state == ELEVEN_SYN_RECEIVED;
+	return status_is_opening(&status);
 }
 
 static bool send_attempt(struct world *world, struct call *call)
@@ -287,6 +288,52 @@ static bool send_attempt(struct world *world, struct call *call)
 	return true;
 }
 
+/* Gives the connection as much as its SYN can take along (RFC 7413); answers how much that was. */
+static size_t syn_text(struct world *world, struct file *file, const struct iovec *parts, size_t count, size_t mss)
+{
+	size_t most = mss > SYN_OPTIONS_MAX ? mss - SYN_OPTIONS_MAX : 0, given = 0;
+
+	for (size_t i = 0; i < count && given < most; i++) {
+		size_t bytes = parts[i].iov_len < most - given ? parts[i].iov_len : most - given;
+		int64_t n = eleven_send(world->stack, file->handle, parts[i].iov_base, bytes, 0, world->now_ns);
+
+		if (n <= 0)
+			break;
+		given += (size_t)n;
+	}
+	return given;
+}
+
+/* connect() and the first text in one.  Without a cookie of the server it is a connect that asks for one. */
+ssize_t drill_send_fast(struct world *world, struct file *file, const struct iovec *parts, size_t count, int flags,
+			const struct sockaddr *address, socklen_t length)
+{
+	struct eleven_status status;
+	int result;
+
+	if (!(world->settings.config.fast_open & 1))
+		return -EOPNOTSUPP;
+	if (file->connecting != CONNECT_NONE)
+		return file->connecting == CONNECT_BEGUN ? -EALREADY : -EISCONN;
+	if (!address)
+		return -EINVAL;
+	result = eleven_option_set(world->stack, file->handle, ELEVEN_OPTION_FAST_OPEN_CONNECT, 1, world->now_ns);
+	if (result == 0)
+		result = drill_connect_begin(world, file, address, length);
+	if (result < 0)
+		return result;
+	socket_status(world, file, &status);
+	if (!(status.sub & ELEVEN_SUB_SYN_WAITS)) {
+		world_run(world);
+		if (!may_wait(file, flags))
+			return -EINPROGRESS;
+		result = drill_connect_wait(world, file);
+		if (result < 0)
+			return result;
+	}
+	return drill_send(world, file, parts, count, flags & ~MSG_FASTOPEN);
+}
+
 ssize_t drill_send(struct world *world, struct file *file, const struct iovec *parts, size_t count, int flags)
 {
 	struct send_call send = {
@@ -294,10 +341,19 @@ ssize_t drill_send(struct world *world, struct file *file, const struct iovec *p
 			  .timeout_result = -EAGAIN },
 		.file = file, .parts = parts, .count = count, .bytes = parts_bytes(parts, count),
 	};
+	struct eleven_status status;
 	int64_t result;
 
-	if (flags & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
+	socket_status(world, file, &status);
+	if (status.sub & ELEVEN_SUB_SYN_WAITS) {
+		send.sent = syn_text(world, file, parts, count, status.mss_send);
+		world_run(world);
+		if (!may_wait(file, flags))
+			return send.sent > 0 ? (ssize_t)send.sent : -EINPROGRESS;
+		result = drill_connect_wait(world, file);
+		if (result < 0)
+			return result == -EINPROGRESS && send.sent > 0 ? (ssize_t)send.sent : (ssize_t)result;
+	}
 	send.flags = (flags & MSG_MORE ? ELEVEN_SEND_MORE : 0) | (flags & MSG_OOB ? ELEVEN_SEND_URGENT : 0);
 	result = call_run(world, &send.call, may_wait(file, flags));
 	return result == -EAGAIN && send.sent > 0 ? (ssize_t)send.sent : (ssize_t)result;

@@ -113,6 +113,8 @@ int world_begin(struct world *world)
 		world->stack = NULL;
 		return -EINVAL;
 	}
+	if (settings->fast_open_key_given)
+		eleven_fast_open_key(world->stack, settings->fast_open_key);
 	world_own(world, settings->local);
 	return 0;
 }

@@ -90,6 +90,7 @@ void info_fill(uint8_t data[INFO_BYTES], const struct eleven_status *status, uin
 				   (uint8_t)status->timer_count : 0;
 		info.tcpi_options = (status->sub & ELEVEN_SUB_TIMESTAMPS ? TCPI_OPT_TIMESTAMPS : 0) |
 				    (status->sub & ELEVEN_SUB_SACK ? TCPI_OPT_SACK : 0) |
+				    (status->sub & ELEVEN_SUB_SYN_TEXT ? TCPI_OPT_SYN_DATA : 0) |
 				    (status->sub & ELEVEN_SUB_WINDOW_SCALE ? TCPI_OPT_WSCALE : 0);
 		info_path(&info, status, now, mtu);
 		info_counts(&info, status);

@@ -50,13 +50,18 @@ static bool client_may(const struct tcp *tcp, const struct tcb *tcb, const struc
 	return tcb->fast_open && (tcp->config.fast_open & FAST_OPEN_CLIENT) && !(peer && paused(tcp, peer));
 }
 
-bool fast_open_waits(const struct tcp *tcp, const struct tcb *tcb)
+bool fast_open_waits(struct tcp *tcp, struct tcb *tcb)
 {
 	const struct fast_open_peer *peer = peer_of(tcp, &tcb->tuple.remote);
+	bool cookie = peer && peer->cookie_bytes > 0;
 
-	if (!client_may(tcp, tcb, peer))
+	if (!client_may(tcp, tcb, peer) || !(cookie || (tcp->config.fast_open & FAST_OPEN_CLIENT_BARE)))
 		return false;
-	return (tcp->config.fast_open & FAST_OPEN_CLIENT_BARE) || (peer && peer->cookie_bytes > 0);
+	if (cookie) {
+		tcb->snd.mss_peer = peer->mss;
+		options_mss_update(tcp, tcb);
+	}
+	return true;
 }
 
 void fast_open_text(struct tcp *tcp, struct tcb *tcb)
@@ -83,14 +88,11 @@ void fast_open_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 		o->fast_open_bytes = peer->cookie_bytes;
 		memcpy(o->fast_open, peer->cookie, peer->cookie_bytes);
 		peer->used_at = tcp->now + 1;
-		tcb->snd.mss_peer = peer->mss;
-		options_mss_update(tcp, tcb);
 	}
 	most = tcb->snd.mss + (tcb->timestamps ? 12u : 0);
 	most = most > TCP_OPTIONS_MAX ? most - TCP_OPTIONS_MAX : 0;
 	seg->text_bytes = min_u32(ring_used(&tcb->send_ring), most);
 	tcb->fast_open_text = seg->text_bytes > 0;
-	seg->psh = tcb->fast_open_text && seq_le(tcb->snd.push, seq_add(tcb->snd.iss, 1 + seg->text_bytes));
 	if (tcb->fast_open_text)
 		rule(tcp, tcb, FAST_OPEN_TEXT_SENT);
 }

@@ -25,11 +25,12 @@
 #define FAST_OPEN_SERVER        0x002u
 #define FAST_OPEN_CLIENT_BARE   0x004u  /* text without a cookie */
 #define FAST_OPEN_SERVER_BARE   0x200u  /* and its acceptance */
+#define FAST_OPEN_ALL_LISTENERS 0x400u  /* also those that did not ask, with their backlog for a limit */
 
 /* ---- client */
 
-/* OPEN: does our SYN wait for text to take along? */
-bool fast_open_waits(const struct tcp *tcp, const struct tcb *tcb);
+/* OPEN: does our SYN wait for text to take along?  Then snd.mss is what is known of the peer's. */
+bool fast_open_waits(struct tcp *tcp, struct tcb *tcb);
 /* Text is there: the SYN need not wait any more. */
 void fast_open_text(struct tcp *tcp, struct tcb *tcb);
 /* Adds option and text to the first SYN. */

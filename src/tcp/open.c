@@ -72,6 +72,8 @@ int tcp_listen(struct tcp *tcp, eleven_handle handle, unsigned backlog, uint64_t
 	if (!port_may_listen(tcp, tcb))
 		return -EADDRINUSE;
 	tcb->backlog = backlog;
+	if ((tcp->config.fast_open & FAST_OPEN_ALL_LISTENERS) && tcb->fast_open_limit == 0)
+		tcb->fast_open_limit = backlog;
 	tcb->opened = tcp->now;
 	trace_call(tcp, tcb, ELEVEN_CALL_OPEN_PASSIVE, backlog);
 	tcb_set_state(tcp, tcb, TCP_LISTEN, RULE_OPEN_PASSIVE);

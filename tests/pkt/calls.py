@@ -135,8 +135,9 @@ def call_send(machine, fd, text, size, flags):
 
 
 def call_sendto(machine, fd, text, size, flags, address, length):
-    return Done(machine.plugin.sendto(machine.live(fd), text_in(text, number(size)), number(size), number(flags), None,
-                                      0))
+    data = address_bytes(machine, address, remote=True) if number(flags) & NAMES["MSG_FASTOPEN"] else b""
+    return Done(machine.plugin.sendto(machine.live(fd), text_in(text, number(size)), number(size), number(flags),
+                                      data or None, len(data)))
 
 
 def parts_of(values):

@@ -188,7 +188,7 @@ class Machine:
             self.kind, self.tuple = "new", None
         elif call.name == "listen" and self.kind == "new":
             self.kind = "listening"
-        elif call.name == "connect" and self.kind in ("new", "listening"):
+        elif (call.name == "connect" or "MSG_FASTOPEN" in call.text) and self.kind in ("new", "listening"):
             self.kind, self.tuple = "connecting", (None, calls.PORT)
 
     # ---- packets

@@ -109,7 +109,7 @@ static void test_RFC_7413_text_refused_goes_again(void **state)
 	client_with_cookie(s);
 	client_open(s);
 	assert_int_equal(tcp_send(s->tcp, s->h, zeros, 100, 0, s->now), 100);
-	out(s, "SP 0:100(100) <...>");
+	out(s, "S 0:100(100) <...>");
 	in(s, "S. 0:0(0) ack 1 win 65535 <mss 1000,FO 1112131415161718,nop,nop>");
 	out(s, "P. 1:101(100) ack 1");
 	in(s, ". 1:1(0) ack 101 win 65535");
@@ -118,7 +118,7 @@ static void test_RFC_7413_text_refused_goes_again(void **state)
 	client_end(s);
 	client_open(s);                                         /* the new cookie took the place of the old one */
 	tcp_send(s->tcp, s->h, zeros, 1, 0, s->now);
-	out(s, "SP 0:1(1) <mss 1460,nop,nop,sackOK,nop,wscale 7,FO 1112131415161718,nop,nop>");
+	out(s, "S 0:1(1) <mss 1460,nop,nop,sackOK,nop,wscale 7,FO 1112131415161718,nop,nop>");
 }
 
 /* Part of it taken: the rest follows. */
@@ -129,7 +129,7 @@ static void test_RFC_7413_text_taken_in_part(void **state)
 	client_with_cookie(s);
 	client_open(s);
 	tcp_send(s->tcp, s->h, zeros, 100, 0, s->now);
-	out(s, "SP 0:100(100) <...>");
+	out(s, "S 0:100(100) <...>");
 	in(s, "S. 0:0(0) ack 61 win 65535 <mss 1000>");
 	out(s, "P. 61:101(40) ack 1");
 	in(s, ". 1:1(0) ack 101 win 65535");
@@ -145,7 +145,7 @@ static void test_RFC_7413_lost_SYN_goes_plain_and_the_path_is_left_alone(void **
 	for (int round = 0; round < 2; round++) {
 		client_open(s);
 		tcp_send(s->tcp, s->h, zeros, 100, 0, s->now);
-		out(s, "SP 0:100(100) <...>");
+		out(s, "S 0:100(100) <...>");
 		assert_true(s->last.options.has_fast_open);
 		pass(s, SEC(1));
 		out(s, "S 0:0(0) <mss 1460,nop,nop,sackOK,nop,wscale 7>");
@@ -172,14 +172,14 @@ static void test_RFC_7413_client_meets_RST_and_simultaneous_open(void **state)
 	client_with_cookie(s);
 	client_open(s);
 	tcp_send(s->tcp, s->h, zeros, 100, 0, s->now);
-	out(s, "SP 0:100(100) <...>");
+	out(s, "S 0:100(100) <...>");
 	in(s, "R. 0:0(0) ack 101 win 0");
 	state_is(s, ELEVEN_CLOSED);
 	assert_int_equal(tcp_send(s->tcp, s->h, zeros, 1, 0, s->now), -ECONNREFUSED);
 	client_end(s);
 	client_open(s);
 	tcp_send(s->tcp, s->h, zeros, 100, 0, s->now);
-	out(s, "SP 0:100(100) <...>");
+	out(s, "S 0:100(100) <...>");
 	in(s, "S 0:0(0) win 65535 <mss 1000>");                 /* it opens as well, and has not seen our text */
 	out(s, "S. 0:0(0) ack 1 <mss 1460>");
 	in(s, ". 1:1(0) ack 1 win 65535");
