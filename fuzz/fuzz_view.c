@@ -143,7 +143,8 @@ static void conns_print(struct choice *c, FILE *out)
 {
 	uint32_t flags = (uint32_t)choice_number(c, 2);
 	struct netstat_options options = { flags & 1, flags & 2, flags & 4, flags & 8, flags & 16, flags & 32,
-					   flags & 64, flags & 128, flags & 256 };
+					   flags & 64, flags & 128, flags & 256, flags & 512, flags & 1024,
+					   flags & 2048, flags & 4096, flags & 8192, NULL };
 	struct diagram_options diagram = { .ascii = flags & 512 };
 	struct view view = { 0 };
 	unsigned count = choice_below(c, CONNS_MAX + 1);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The program `eleven`: finds the verb and hands it the rest of the command line. */
+/*
+ * The program `eleven`: finds the verb and hands it the rest of the command line.  Called as `netstat` or `ss` it is
+ * that verb, in that tool's columns.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,11 +62,26 @@ static int verb_start(const struct verb *verb, int argc, char **argv)
 	return verb->run(argc, argv);
 }
 
+/* Called by the name of a tool whose columns it prints. */
+static int alias_start(const char *name, int argc, char **argv)
+{
+	char own[16];
+
+	snprintf(own, sizeof(own), "%s", name);
+	argv[0] = own;
+	program_invocation_name = program_invocation_short_name = own;
+	argp_err_exit_status = 2;
+	return verb_netstat(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	static char help_option[] = "--help";
-	const char *word = argc > 1 ? argv[1] : NULL;
+	const char *word = argc > 1 ? argv[1] : NULL, *name = argc > 0 ? basename(argv[0]) : "";
 	const struct verb *verb;
+
+	if (strcmp(name, "netstat") == 0 || strcmp(name, "ss") == 0)
+		return alias_start(name, argc, argv);
 
 	if (!word) {
 		help_print(stderr);

@@ -1,173 +1,393 @@
 /* SPDX-License-Identifier: MIT */
-/* `eleven netstat`: the connections of our stacks as net-tools' netstat shows the kernel's. */
+/* `eleven netstat`: TCP connections of Linux and of our stacks, in the columns of net-tools or of ss. */
 #include <errno.h>
-#include <stdbool.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lens/kill.h"
+#include "lens/note.h"
+#include "lens/since.h"
+#include "lens/ss_row.h"
+#include "lens/statistics.h"
+#include "netstat.h"
 #include "verbs.h"
 #include "view/eleven_source.h"
 #include "view/json.h"
-#include "view/netstat.h"
+#include "view/text.h"
 
-enum { KEY_HOST = 256, KEY_JSON, KEY_NUMERIC_HOSTS, KEY_NUMERIC_PORTS, KEY_NUMERIC_USERS };
-
-struct arguments {
-	struct netstat_options options;
-	struct view_filter filter;
-	const char *host;
-	bool json, statistics, continuous, v4, v6;
-	double interval;                /* seconds */
-};
-
-static const struct argp_option options[] = {
-	{ "all", 'a', 0, 0, "listeners as well (default: connections only)", 0 },
-	{ "listening", 'l', 0, 0, "listeners only", 0 },
-	{ "tcp", 't', 0, 0, "TCP, which is all there is", 0 },
-	{ "inet", '4', 0, 0, "IPv4 only", 0 },
-	{ "inet6", '6', 0, 0, "IPv6 only", 0 },
-	{ "numeric", 'n', 0, 0, "numbers instead of names", 0 },
-	{ "numeric-hosts", KEY_NUMERIC_HOSTS, 0, 0, "numbers of hosts only", 0 },
-	{ "numeric-ports", KEY_NUMERIC_PORTS, 0, 0, "numbers of ports only", 0 },
-	{ "numeric-users", KEY_NUMERIC_USERS, 0, 0, "numbers of users only", 0 },
-	{ "programs", 'p', 0, 0, "the program that holds the socket", 0 },
-	{ "extend", 'e', 0, 0, "user and inode", 0 },
-	{ "timers", 'o', 0, 0, "the timer that comes next", 0 },
-	{ "wide", 'W', 0, 0, "do not cut long names", 0 },
-	{ "statistics", 's', 0, 0, "counters of each stack, and of each rule it has taken", 0 },
-	{ "continuous", 'c', 0, 0, "again every second, or every SECONDS", 0 },
-	{ "host", KEY_HOST, "NAME", 0, "this virtual host only", 0 },
-	{ "json", KEY_JSON, 0, 0, "one JSON object a line", 0 },
-	{ 0 },
-};
-
-static error_t parse_word(struct arguments *a, const char *word)
-{
-	char *end;
-	double seconds = strtod(word, &end);
-
-	if (a->continuous && end != word && *end == '\0') {
-		if (!(seconds >= 0.01 && seconds <= 86400))
-			verb_usage("SECONDS: '%s' is not between 0.01 and 86400", word);
-		a->interval = seconds;
-		return 0;
-	}
-	if (!view_filter_parse(&a->filter, word))
-		verb_usage("'%s' is no filter: " VIEW_FILTER_WORDS, word);
-	return 0;
-}
-
-static error_t parse(int key, char *argument, struct argp_state *state)
-{
-	struct arguments *a = state->input;
-	struct netstat_options *o = &a->options;
-
-	switch (key) {
-	case 'a': o->all = true; return 0;
-	case 'l': o->listening = true; return 0;
-	case 't': return 0;
-	case '4': a->v4 = true; return 0;
-	case '6': a->v6 = true; return 0;
-	case 'n': o->numeric_hosts = o->numeric_ports = o->numeric_users = true; return 0;
-	case KEY_NUMERIC_HOSTS: o->numeric_hosts = true; return 0;
-	case KEY_NUMERIC_PORTS: o->numeric_ports = true; return 0;
-	case KEY_NUMERIC_USERS: o->numeric_users = true; return 0;
-	case 'p': o->programs = true; return 0;
-	case 'e': o->extended = true; return 0;
-	case 'o': o->timers = true; return 0;
-	case 'W': o->wide = true; return 0;
-	case 's': a->statistics = true; return 0;
-	case 'c': a->continuous = true; return 0;
-	case KEY_HOST: a->host = argument; return 0;
-	case KEY_JSON: a->json = true; return 0;
-	case ARGP_KEY_ARG: return parse_word(a, argument);
-	default: return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	options, parse, "[SECONDS] [FILTER...]",
-	"Print the connections of eleven's stacks in the columns of netstat(8). A connection between two of our "
-	"hosts is shown from both ends.\v"
-	"A FILTER is :PORT, ADDRESS, ADDRESS:PORT, two of these joined by -, or a state.", NULL, NULL, NULL,
-};
-
-struct names {
+struct run {
+	struct netstat_command command;
+	struct client client;
+	bool connected;                 /* to a host process */
 	struct control_host *hosts;
-	int count;
+	int host_count;
+	bool told;                      /* what could not be had is said once */
 };
 
 static const char *host_name(void *context, const struct eleven_address *address)
 {
-	const struct names *names = context;
+	const struct run *run = context;
 
-	for (int i = 0; i < names->count; i++) {
-		if (memcmp(&names->hosts[i].address, address, sizeof(*address)) == 0)
-			return names->hosts[i].name;
+	for (int i = 0; i < run->host_count; i++) {
+		if (memcmp(&run->hosts[i].address, address, sizeof(*address)) == 0)
+			return run->hosts[i].name;
 	}
 	return NULL;
 }
 
+/* ---------------------------------------------------------------- which rows */
+
+static bool needs_owners(const struct netstat_command *c)
+{
+	return c->table.programs || c->ss.processes || c->json || c->table.bound || c->columns.count > 0 ||
+	       c->sort != NULL || c->group != NULL || filter_needs_owners(c->filter);
+}
+
+#define STATE(name) (1u << ELEVEN_##name)
+
+/* By flags, where the filter names no state. */
+static bool flags_want(const struct netstat_command *c, const struct conn_view *conn)
+{
+	uint32_t hidden = STATE(TIME_WAIT) | STATE(SYN_RECEIVED);
+
+	if (conn->state == ELEVEN_CLOSED)
+		return c->table.bound;
+	if (c->manner != MANNER_SS)
+		return netstat_wants(&c->table, conn);
+	if (c->all)
+		return true;
+	if (c->listening)
+		return conn->state == ELEVEN_LISTEN;
+	return conn->state != ELEVEN_LISTEN && !(hidden >> conn->state & 1);
+}
+
+static bool row_wanted(const struct netstat_command *c, const struct conn_view *conn)
+{
+	if (c->lens.ipv4 != c->lens.ipv6 && conn->family != (c->lens.ipv4 ? 4 : 6))
+		return false;
+	if (!filter_has_state(c->filter) && !flags_want(c, conn))
+		return false;
+	return filter_takes(c->filter, conn);
+}
+
+/* As sock_diag counts the states. */
+static uint32_t kernel_states(const struct netstat_command *c)
+{
+	uint32_t states = KERNEL_STATES_ALL;
+
+	if (!c->table.bound && (c->manner == MANNER_SS || !filter_has_state(c->filter) ||
+				!(filter_states(c->filter) & STATE(CLOSED))))
+		states &= ~(1u << KERNEL_BOUND_INACTIVE | 1u << KERNEL_CLOSE);
+	if (c->listening && !c->all && !filter_has_state(c->filter))
+		states &= 1u << KERNEL_LISTEN | 1u << KERNEL_BOUND_INACTIVE | 1u << KERNEL_CLOSE;
+	return states;
+}
+
+static void report_tell(struct run *run, const struct lens_report *report)
+{
+	if (!run->told && report->namespaces_refused > 0)
+		fprintf(stderr, "%s: %u processes' network namespaces may not be looked into: root sees all\n",
+			program_invocation_name, report->namespaces_refused);
+	run->told = true;
+}
+
+/* Both sources into one view. */
+static int rows_read(struct run *run, struct view *view)
+{
+	struct netstat_command *c = &run->command;
+	struct lens_report report;
+	int error = 0;
+
+	if (!c->only_eleven) {
+		c->lens.owners = needs_owners(c);
+		c->lens.states = kernel_states(c);
+		error = lens_read(&c->lens, view, &report);
+		if (error == -ENOENT && c->lens.namespace != NULL)
+			verb_fail("there is no network namespace '%s': a name of 'ip netns', a process, or a path",
+				  c->lens.namespace);
+		if (error < 0)
+			verb_fail("Linux's connections cannot be read (sock_diag): %s", strerror(-error));
+		report_tell(run, &report);
+	}
+	if (run->connected)
+		error = eleven_source_read(&run->client, c->host,
+					   needs_owners(c) || c->table.extended || c->ss.extended, view);
+	return error;
+}
+
+/* net-tools takes a program's name from its command line, not from its thread. */
+static void names_of_net_tools(struct view *view)
+{
+	for (size_t i = 0; i < view->count; i++) {
+		struct conn_view *conn = &view->conns[i];
+		char path[64], line[512], *name;
+		ssize_t n = -1;
+		int fd;
+
+		if (conn->owner_count == 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)conn->owners[0].pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			n = read(fd, line, sizeof(line) - 1);
+			close(fd);
+		}
+		if (n <= 0)
+			continue;
+		line[n] = '\0';
+		name = line[0] == '/' ? strrchr(line, '/') + 1 : line;
+		text_escape(conn->owners[0].comm, sizeof(conn->owners[0].comm), name, strlen(name));
+	}
+}
+
+/* ---------------------------------------------------------------- printing */
+
+static void details_print(const struct netstat_command *c, const struct conn_view *conn)
+{
+	struct ss_options only = { .info = c->ss.info, .memory = c->ss.memory, .oneline = c->ss.oneline };
+	char *details;
+
+	if (conn->kernel == NULL || (!only.info && !only.memory))
+		return;
+	details = ss_row_details(&only, conn);
+	fputs(details, stdout);
+	free(details);
+}
+
+static void net_tools_print(struct run *run, struct conn_view *const *rows, size_t count)
+{
+	struct netstat_command *c = &run->command;
+	bool eleven = false, kernel = false;
+
+	for (size_t i = 0; i < count; i++) {
+		eleven |= rows[i]->source == VIEW_ELEVEN;
+		kernel |= rows[i]->source == VIEW_KERNEL;
+	}
+	c->table.sources = eleven && kernel;
+	if (!c->no_header)
+		netstat_heading(stdout, &c->table);
+	for (size_t i = 0; i < count; i++) {
+		if (c->ss.info || c->ss.memory) {
+			char *line;
+			size_t bytes;
+			FILE *text = open_memstream(&line, &bytes);
+
+			netstat_line(text, &c->table, rows[i], host_name, run);
+			fclose(text);
+			printf("%.*s", (int)bytes - 1, line);
+			free(line);
+			details_print(c, rows[i]);
+			putchar('\n');
+		} else {
+			netstat_line(stdout, &c->table, rows[i], host_name, run);
+		}
+	}
+}
+
+static void ss_print(const struct netstat_command *c, struct conn_view *const *rows, size_t count)
+{
+	struct ss_options options = c->ss;
+	uint32_t states = filter_has_state(c->filter) ? filter_states(c->filter) : 0;
+	struct ss_table *table;
+
+	options.no_state = states != 0 && (states & (states - 1)) == 0;
+	table = ss_table_create(&options);
+	for (size_t i = 0; i < count; i++)
+		ss_table_add(table, rows[i]);
+	ss_table_print(stdout, table);
+}
+
+static void rows_print(struct run *run, struct conn_view **rows, size_t count)
+{
+	const struct netstat_command *c = &run->command;
+
+	if (c->sort != NULL)
+		columns_sort(c->sort, rows, count);
+	if (c->group != NULL) {
+		columns_group(stdout, c->group, rows, count, !c->no_header, c->json);
+	} else if (c->json) {
+		for (size_t i = 0; i < count; i++)
+			json_line(stdout, note_json(rows[i]));
+	} else if (c->columns.count > 0) {
+		columns_print(stdout, &c->columns, rows, count, !c->no_header);
+	} else if (c->manner == MANNER_SS) {
+		ss_print(c, rows, count);
+	} else {
+		net_tools_print(run, rows, count);
+	}
+}
+
+/* ---------------------------------------------------------------- -K, -E, -s */
+
+struct killed {
+	struct conn_view **rows;
+	size_t count;
+	unsigned refused;
+};
+
+static void on_killed(void *context, const struct conn_view *conn, int error)
+{
+	struct killed *killed = context;
+	char local[TEXT_ENDPOINT_MAX], remote[TEXT_ENDPOINT_MAX];
+
+	if (error == 0) {
+		killed->rows[killed->count++] = (struct conn_view *)(uintptr_t)conn;
+		return;
+	}
+	if (error == -ENOENT)
+		return;                 /* it is gone by itself */
+	killed->refused++;
+	fprintf(stderr, "%s: %s-%s is kept: %s\n", program_invocation_name,
+		text_endpoint_of(local, conn->family, &conn->local),
+		text_endpoint_of(remote, conn->family, &conn->remote),
+		error == -EOPNOTSUPP ? "this kernel cannot reset it (CONFIG_INET_DIAG_DESTROY)" :
+		error == -EPERM ? "it takes CAP_NET_ADMIN (root)" : strerror(-error));
+}
+
+static int rows_kill(struct run *run, struct conn_view **rows, size_t count)
+{
+	struct killed killed = { .rows = calloc(count + 1, sizeof(*rows)) };
+	int error;
+
+	if (killed.rows == NULL)
+		verb_fail("out of memory");
+	fprintf(stderr, "%s: resetting %zu connection%s: peers get a RST, and the programs' descriptors stay open "
+		"until they close them\n", program_invocation_name, count, count == 1 ? "" : "s");
+	error = kill_connections(rows, count, on_killed, &killed);
+	if (error < 0)
+		verb_fail("nothing could be reset: %s", strerror(-error));
+	rows_print(run, killed.rows, killed.count);
+	free(killed.rows);
+	return killed.refused > 0 ? 1 : 0;
+}
+
+static int events_follow(struct run *run)
+{
+	const struct netstat_command *c = &run->command;
+	struct diag diag;
+	int got = diag_open(&diag, true);
+
+	if (got < 0)
+		verb_fail("the end of connections cannot be followed (sock_diag): %s", strerror(-got));
+	while (!ferror(stdout)) {
+		struct view view = { 0 };
+		struct conn_view *rows[256];
+		size_t count = 0;
+
+		got = diag_next(&diag, &view, -1);
+		if (got == -ENOBUFS)
+			fprintf(stderr, "%s: some are lost: they came faster than they could be read\n",
+				program_invocation_name);
+		else if (got < 0)
+			break;
+		for (size_t i = 0; i < view.count && count < 256; i++) {
+			if (filter_may_take(c->filter, &view.conns[i]) &&
+			    (c->lens.ipv4 == c->lens.ipv6 || view.conns[i].family == (c->lens.ipv4 ? 4 : 6)))
+				rows[count++] = &view.conns[i];
+		}
+		if (count > 0)
+			rows_print(run, rows, count);
+		run->command.no_header = run->command.ss.no_header = true;
+		fflush(stdout);
+		view_free(&view);
+	}
+	diag_close(&diag);
+	return 1;
+}
+
 static void figures_print(void *context, const struct netstat_figures *figures)
 {
-	const struct arguments *a = context;
+	const struct run *run = context;
 
-	if (a->json)
+	if (run->command.json)
 		json_line(stdout, json_figures(figures));
 	else
 		netstat_statistics(stdout, figures);
 }
 
-static int table_print(struct client *client, const struct arguments *a, struct names *names)
+static int statistics(struct run *run)
 {
+	const struct netstat_command *c = &run->command;
+
+	if (!c->only_eleven && c->manner == MANNER_SS)
+		statistics_summary(stdout);
+	else if (!c->only_eleven)
+		statistics_print(stdout, c->json);
+	return run->connected ? eleven_source_figures(&run->client, c->host, figures_print, run) : 0;
+}
+
+/* ---------------------------------------------------------------- */
+
+static int table(struct run *run)
+{
+	struct netstat_command *c = &run->command;
 	struct view view = { 0 };
-	int error = eleven_source_read(client, a->host, a->options.programs || a->options.extended || a->json, &view);
+	struct conn_view **rows;
+	size_t count = 0;
+	int error = rows_read(run, &view);
 
 	if (error < 0)
 		return error;
-	if (!a->json)
-		netstat_heading(stdout, &a->options);
+	view_sort(&view);
+	if (c->manner == MANNER_NETSTAT)
+		names_of_net_tools(&view);
+	rows = calloc(view.count + 1, sizeof(*rows));
+	if (rows == NULL)
+		verb_fail("out of memory");
 	for (size_t i = 0; i < view.count; i++) {
-		const struct conn_view *conn = &view.conns[i];
-
-		if (!netstat_wants(&a->options, conn) || !view_filter_conn(&a->filter, conn) ||
-		    (a->v4 != a->v6 && conn->family != (a->v4 ? 4 : 6)))
-			continue;
-		if (a->json)
-			json_line(stdout, json_conn(conn));
-		else
-			netstat_line(stdout, &a->options, conn, host_name, names);
+		if (row_wanted(c, &view.conns[i]))
+			rows[count++] = &view.conns[i];
 	}
+	if (c->kill)
+		error = rows_kill(run, rows, count);
+	else
+		rows_print(run, rows, count);
+	free(rows);
 	view_free(&view);
-	return 0;
+	return error;
+}
+
+/* Our stacks are shown where a host process runs; --eleven and --host insist. */
+static void host_connect(struct run *run)
+{
+	const struct netstat_command *c = &run->command;
+
+	if (c->only_kernel || c->events)
+		return;
+	if (c->only_eleven)
+		client_open_or_die(&run->client);
+	else if (client_open(&run->client) < 0)
+		return;
+	run->connected = true;
+	run->host_count = eleven_source_hosts(&run->client, &run->hosts);
+	if (c->host != NULL && !eleven_source_has(run->hosts, run->host_count, c->host))
+		verb_fail("there is no host '%s'", c->host);
 }
 
 int verb_netstat(int argc, char **argv)
 {
-	struct arguments a = { .interval = 1 };
-	struct names names = { 0 };
-	struct client client;
+	struct run run = { .connected = false };
+	struct netstat_command *c = &run.command;
 	int error;
 
-	view_filter_init(&a.filter);
-	verb_parse(&argp, 0, argc, argv, &a);
-	client_open_or_die(&client);
-	names.count = eleven_source_hosts(&client, &names.hosts);
-	error = names.count < 0 ? names.count : 0;
-	if (error == 0 && a.host != NULL && !eleven_source_has(names.hosts, names.count, a.host))
-		verb_fail("there is no host '%s'", a.host);
-	while (error == 0) {
-		error = a.statistics ? eleven_source_figures(&client, a.host, figures_print, &a) :
-				       table_print(&client, &a, &names);
-		if (!a.continuous || error < 0 || fflush(stdout) != 0)
+	netstat_command_parse(c, argc, argv);
+	host_connect(&run);
+	if (c->events)
+		return events_follow(&run);
+	do {
+		error = c->statistics ? statistics(&run) : table(&run);
+		if (!c->continuous || error < 0 || fflush(stdout) != 0)
 			break;
-		usleep((useconds_t)(a.interval * 1e6));
-	}
-	if (error < 0)
-		client_complain(&client, error);
-	free(names.hosts);
-	client_close(&client);
-	return error < 0 || fflush(stdout) != 0 ? 1 : 0;
+		usleep((useconds_t)(c->interval * 1e6));
+	} while (true);
+	if (error < 0 && run.connected)
+		client_complain(&run.client, error);
+	free(run.hosts);
+	if (run.connected)
+		client_close(&run.client);
+	filter_free(c->filter);
+	return error != 0 || fflush(stdout) != 0 ? 1 : 0;
 }

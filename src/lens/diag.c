@@ -26,7 +26,7 @@
 #define DIAG_DESTROYED_BYTES (32 << 20)
 
 #define EXTENSION(name) (1u << (INET_DIAG_##name - 1))
-#define EXTENSIONS (EXTENSION(INFO) | EXTENSION(SKMEMINFO) | EXTENSION(CONG) | EXTENSION(TOS) | EXTENSION(SHUTDOWN))
+#define EXTENSIONS (EXTENSION(INFO) | EXTENSION(SKMEMINFO) | EXTENSION(CONG) | EXTENSION(VEGASINFO))
 
 int diag_open(struct diag *diag, bool destroyed)
 {
@@ -104,6 +104,9 @@ static void read_attribute(struct kernel_sock *sock, const struct nlattr *attrib
 	case INET_DIAG_CONG:
 		text_escape(sock->congestion, sizeof(sock->congestion), (const char *)payload, bytes);
 		break;
+	case INET_DIAG_BBRINFO:
+		sock->bbr_known = read_struct(&sock->bbr, sizeof(sock->bbr), attribute) == sizeof(sock->bbr);
+		break;
 	case INET_DIAG_SHUTDOWN:
 		sock->shutdown_known = bytes >= 1;
 		sock->shutdown = bytes >= 1 ? payload[0] : 0;
@@ -115,6 +118,7 @@ static void read_attribute(struct kernel_sock *sock, const struct nlattr *attrib
 		sock->tclass = bytes >= 1 ? payload[0] : 0;
 		break;
 	case INET_DIAG_SKV6ONLY:
+		sock->v6only_known = bytes >= 1;
 		sock->v6only = bytes >= 1 ? payload[0] : 0;
 		break;
 	case INET_DIAG_MARK:
@@ -300,6 +304,11 @@ bool diag_read(struct conn_view *conn, const struct nlmsghdr *message, uint64_t 
 	conn->timer.kind = timer_of(sock);
 	conn->timer.expires_ns = conn->timer.kind == ELEVEN_TIMER_NONE ? 0 : sock->expires_ms * 1000000ull;
 	conn->timer.count = sock->retrans;
+	conn->timer.kept_alive = sock->timer == KERNEL_TIMER_KEEPALIVE;
+	if (sock->info_bytes > 0 && conn->state != ELEVEN_LISTEN) {
+		conn->timer.resent = sock->info.base.tcpi_retransmits;
+		conn->timer.probed = sock->info.base.tcpi_probes;
+	}
 	fill_info(conn, sock);
 	fill_sub(conn, sock);
 	return true;

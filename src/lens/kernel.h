@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 
@@ -49,7 +50,7 @@ struct kernel_sock {
 	bool shutdown_known;
 	bool request;                   /* SYN_RECV, and no socket yet */
 	bool small;                     /* TIME_WAIT or orphaned FIN_WAIT2: what is left of a socket, without figures */
-	bool skmem_known;
+	bool skmem_known, v6only_known, bbr_known;
 	uint8_t tos, tclass, v6only;
 	uint32_t expires_ms;            /* of the timer */
 	uint32_t rqueue, wqueue;        /* LISTEN: waiting for accept(), and most that may */
@@ -57,6 +58,7 @@ struct kernel_sock {
 	uint32_t skmem[SK_MEMINFO_VARS];
 	uint64_t cgroup;                /* 0: not told */
 	char congestion[16];            /* escaped; empty: not told */
+	struct tcp_bbr_info bbr;
 	size_t info_bytes;              /* of `info` that this kernel gave; 0: none */
 	struct kernel_tcp_info info;
 };

@@ -17,7 +17,7 @@
 
 #include "view/view.h"
 
-#define FILTER_PROBLEM_MAX 208
+#define FILTER_PROBLEM_MAX 256
 
 struct filter;
 

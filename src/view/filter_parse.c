@@ -27,6 +27,7 @@ struct parser {
 	int word;                       /* which is being read */
 	const char *at;                 /* in it */
 	char token[WORD_MAX];           /* the one to be looked at; empty: the end */
+	int token_word;                 /* which it is of */
 	int depth;
 	uint32_t stated, excluded;
 	char *problem;
@@ -35,12 +36,17 @@ struct parser {
 
 static void fail(struct parser *p, const char *what, const char *word)
 {
-	char escaped[48];
+	const char *whole = p->token_word < p->count ? p->words[p->token_word] : "";
+	char escaped[48], around[48];
 
 	if (p->failed)
 		return;
 	text_escape(escaped, sizeof(escaped), word, strlen(word));
-	snprintf(p->problem, FILTER_PROBLEM_MAX, "'%s' %.150s", escaped, what);
+	text_escape(around, sizeof(around), whole, strlen(whole));
+	if (strcmp(word, p->token) == 0 && strcmp(whole, word) != 0 && p->token[0] != '\0')
+		snprintf(p->problem, FILTER_PROBLEM_MAX, "'%s' in '%s' %.150s", escaped, around, what);
+	else
+		snprintf(p->problem, FILTER_PROBLEM_MAX, "'%s' %.150s", escaped, what);
 	p->failed = true;
 }
 
@@ -84,6 +90,7 @@ static void token_next(struct parser *p)
 	}
 	memcpy(p->token, p->at, n);
 	p->token[n] = '\0';
+	p->token_word = p->word;
 	p->at += n;
 }
 
@@ -185,8 +192,10 @@ static bool value_read(struct filter_node *node, const char *token)
 		return filter_duration_parse(&node->number, token);
 	case FILTER_COMM:
 	case FILTER_HOST:
-		snprintf(node->text, sizeof(node->text), "%s", token);
-		return strlen(token) < sizeof(node->text);
+		if (strlen(token) >= sizeof(node->text))
+			return false;
+		strcpy(node->text, token);
+		return true;
 	default:
 		return filter_number_parse(&node->number, token);
 	}
@@ -357,7 +366,10 @@ struct filter *filter_parse(int count, char *const *words, char problem[FILTER_P
 	filter->root = list_read(&p, false);
 	if (p.token[0] != '\0')
 		fail(&p, "has no ( before it", p.token);
-	filter->states = (p.stated != 0 ? p.stated : FILTER_STATES_ALL) & ~p.excluded;
+	/* What is left when some are excluded is connections; a socket that is CLOSED is none. */
+	if (p.stated == 0)
+		p.stated = p.excluded != 0 ? FILTER_STATES_ALL & ~(1u << ELEVEN_CLOSED) : FILTER_STATES_ALL;
+	filter->states = p.stated & ~p.excluded;
 	if (p.failed) {
 		free(filter);
 		return NULL;

@@ -33,11 +33,11 @@ static void put_time(json_t *object, const char *key, uint64_t ns, double unit)
 	    json_real((double)ns / unit));
 }
 
-static void put_endpoint(json_t *object, const char *key, const struct eleven_endpoint *endpoint)
+static void put_endpoint(json_t *object, const char *key, int family, const struct eleven_endpoint *endpoint)
 {
 	char text[TEXT_ENDPOINT_MAX];
 
-	put_text(object, key, text_endpoint(text, endpoint));
+	put_text(object, key, text_endpoint_of(text, family, endpoint));
 }
 
 static void put_rule(json_t *object, const char *key, const struct eleven_rule *rule)
@@ -85,6 +85,10 @@ static void put_sub(json_t *object, const struct conn_view *conn)
 		if (conn->sub & 1u << i)
 			CHECK(json_array_append_new(list, json_string(names[i])) == 0);
 	}
+	if (conn->sub & VIEW_SUB_DEAD)
+		CHECK(json_array_append_new(list, json_string("dead")) == 0);
+	if (conn->sub & VIEW_SUB_ERROR_PENDING)
+		CHECK(json_array_append_new(list, json_string("error-pending")) == 0);
 	put(object, "sub", list);
 }
 
@@ -170,13 +174,16 @@ json_t *json_conn(const struct conn_view *conn)
 	put_text(row, "state", text_state_netstat(conn->state));
 	if (conn->previous != ELEVEN_STATES)
 		put_text(row, "previous", text_state_netstat(conn->previous));
-	put_endpoint(row, "local", &conn->local);
-	put_endpoint(row, "remote", &conn->remote);
+	put_endpoint(row, "local", conn->family, &conn->local);
+	put_endpoint(row, "remote", conn->family, &conn->remote);
 	put_number(row, "recvq", conn->recvq);
-	put_number(row, "sendq", conn->sendq);
+	put_number(row, "sendq",
+		   conn->state == ELEVEN_LISTEN && conn->backlog != VIEW_ABSENT ? conn->backlog : conn->sendq);
 	if (conn->state == ELEVEN_LISTEN)
 		put_number(row, "backlog", conn->backlog);
 	put_owners(row, conn);
+	if (conn->unowned != NULL)
+		put_text(row, "unowned", conn->unowned);
 	put_number(row, "uid", conn->uid);
 	if (conn->inode != 0)
 		put_number(row, "inode", conn->inode);
@@ -228,8 +235,8 @@ json_t *json_event(const struct view_event *event)
 	put_number(row, "time_ns", trace->time + event->wall_offset);
 	put_number(row, "serial", trace->serial);
 	put_text(row, "event", trace->kind < ELEVEN_TRACE_KINDS ? kinds[trace->kind] : "unknown");
-	put_endpoint(row, "local", &trace->local);
-	put_endpoint(row, "remote", &trace->remote);
+	put_endpoint(row, "local", 4, &trace->local);
+	put_endpoint(row, "remote", 4, &trace->remote);
 	if (trace->kind == ELEVEN_TRACE_TRANSITION) {
 		put_text(row, "from", text_state_netstat(trace->state_before));
 		put_text(row, "to", text_state_netstat(trace->state_after));

@@ -29,42 +29,52 @@ void netstat_heading(FILE *out, const struct netstat_options *options)
 		fputs(" PID/Program name    ", out);
 	if (options->timers)
 		fputs(" Timer", out);
+	if (options->namespaces)
+		fprintf(out, options->timers ? "                  %-11s" : " %-11s", "Netns");
+	if (options->sources)
+		fprintf(out, options->timers && !options->namespaces ? "                  %-16s" : " %-16s", "Source");
+	if (options->since)
+		fprintf(out, " %-8s %s", "Since", "Note");
 	fputc('\n', out);
 }
 
 bool netstat_wants(const struct netstat_options *options, const struct conn_view *conn)
 {
-	if (conn->state == ELEVEN_CLOSED)
-		return false;           /* a socket not connected yet, or no more: the kernel shows none either */
+	if (conn->state == ELEVEN_CLOSED)       /* not connected yet, or no more: net-tools shows none either */
+		return options->bound;
 	if (conn->state == ELEVEN_LISTEN)
 		return options->all || options->listening;
 	return !options->listening;
 }
 
-static void address_text(char *out, size_t n, const struct eleven_address *address, bool numeric,
-			 netstat_host_name_fn *host_name, void *context)
+/* As net-tools: names of either family, `[::]` for any where names are wanted, mapped addresses as IPv4. */
+static void address_text(char *out, size_t n, const struct conn_view *conn, const struct eleven_address *address,
+			 bool numeric, netstat_host_name_fn *host_name, void *context)
 {
-	struct address a;
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	bool v6 = conn->family == 6 && conn->source == VIEW_KERNEL;
+	char found[NI_MAXHOST];
 	const char *name = NULL;
+	struct address a;
 
 	memcpy(a.bytes, address->bytes, sizeof(a.bytes));
 	if (address_is_any(&a)) {
-		snprintf(out, n, "0.0.0.0");
+		snprintf(out, n, conn->family != 6 ? "0.0.0.0" : numeric ? "::" : "[::]");
 		return;
 	}
-	if (!numeric && host_name != NULL)
+	if (!numeric && host_name != NULL && conn->source == VIEW_ELEVEN)
 		name = host_name(context, address);
 	if (name != NULL) {
 		snprintf(out, n, "%s", name);
 		return;
 	}
-	if (!numeric && address_is_v4(&a)) {
-		struct sockaddr_in sin = { .sin_family = AF_INET };
-		char found[NI_MAXHOST];
-
+	if (!numeric) {
 		memcpy(&sin.sin_addr, a.bytes + 12, 4);
-		if (getnameinfo((struct sockaddr *)&sin, sizeof(sin), found, sizeof(found), NULL, 0,
-				NI_NAMEREQD) == 0) {
+		memcpy(&sin6.sin6_addr, a.bytes, 16);
+		v6 |= !address_is_v4(&a);
+		if (getnameinfo(v6 ? (void *)&sin6 : (void *)&sin, v6 ? sizeof(sin6) : sizeof(sin), found,
+				sizeof(found), NULL, 0, NI_NAMEREQD) == 0) {
 			text_escape(out, n, found, strlen(found));
 			return;
 		}
@@ -88,13 +98,13 @@ static void port_text(char *out, size_t n, uint16_t port, bool numeric)
 }
 
 /* The address is cut so that the port stays whole, unless -W. */
-static void endpoint_print(FILE *out, const struct netstat_options *options, const struct eleven_endpoint *endpoint,
-			   netstat_host_name_fn *host_name, void *context)
+static void endpoint_print(FILE *out, const struct netstat_options *options, const struct conn_view *conn,
+			   const struct eleven_endpoint *endpoint, netstat_host_name_fn *host_name, void *context)
 {
 	char address[NI_MAXHOST], port[NI_MAXSERV];
 	size_t address_n, port_n;
 
-	address_text(address, sizeof(address), &endpoint->address, options->numeric_hosts, host_name, context);
+	address_text(address, sizeof(address), conn, &endpoint->address, options->numeric_hosts, host_name, context);
 	port_text(port, sizeof(port), endpoint->port, options->numeric_ports);
 	address_n = strlen(address);
 	port_n = strlen(port);
@@ -117,10 +127,16 @@ static void user_print(FILE *out, const struct netstat_options *options, const s
 	fprintf(out, "%-10llu", (unsigned long long)conn->inode);
 }
 
-static void program_print(FILE *out, const struct conn_view *conn)
+static void program_print(FILE *out, const struct netstat_options *options, const struct conn_view *conn)
 {
 	char text[VIEW_COMM_MAX + 16];
 
+	if (conn->owner_count == 0 && conn->unowned != NULL && !options->bare) {
+		int pad = PROGRAM_CUT - 2 - (int)strlen(conn->unowned);
+
+		fprintf(out, " -(%s)%*s", conn->unowned, pad > 0 ? pad : 0, "");
+		return;
+	}
 	if (conn->owner_count == 0)
 		snprintf(text, sizeof(text), "-");
 	else
@@ -128,37 +144,86 @@ static void program_print(FILE *out, const struct conn_view *conn)
 	fprintf(out, " %-20.*s", PROGRAM_CUT, text);
 }
 
-/* Which of its five words net-tools would use. */
+/* Which of its five words net-tools would use, and its two counts: retransmissions and probes. */
 static void timer_print(FILE *out, const struct conn_view *conn)
 {
 	const struct view_timer *timer = &conn->timer;
 	double seconds = (double)timer->expires_ns / 1e9;
-	unsigned long long count = timer->count;
+	bool probes = timer->kind == ELEVEN_TIMER_KEEPALIVE || timer->kind == ELEVEN_TIMER_PERSIST;
+	unsigned long long resent = probes ? 0 : timer->count, probed = probes ? timer->count : 0;
+	const char *word = "off";
 
 	switch (timer->kind) {
 	case ELEVEN_TIMER_RETRANSMISSION:
 	case ELEVEN_TIMER_SYN:
 	case ELEVEN_TIMER_LOSS_PROBE:
 	case ELEVEN_TIMER_REORDERING:
-		fprintf(out, " on (%2.2f/%llu/0)", seconds, count);
-		return;
+		word = "on";
+		break;
 	case ELEVEN_TIMER_KEEPALIVE:
-		fprintf(out, " keepalive (%2.2f/0/%llu)", seconds, count);
-		return;
+		word = "keepalive";
+		break;
 	case ELEVEN_TIMER_PERSIST:
-		fprintf(out, " probe (%2.2f/0/%llu)", seconds, count);
-		return;
+		word = "probe";
+		break;
 	case ELEVEN_TIMER_TIME_WAIT:
 	case ELEVEN_TIMER_FIN_WAIT_2:
-		fprintf(out, " timewait (%2.2f/0/0)", seconds);
-		return;
+		word = timer->kept_alive ? "keepalive" : "timewait";
+		resent = 0;
+		break;
 	case ELEVEN_TIMER_NONE:
 	case ELEVEN_TIMER_PACING:
 	case ELEVEN_TIMER_DELAYED_ACK:  /* the kernel tells nobody of this one */
 	case ELEVEN_TIMERS:
+		seconds = 0;
+		resent = 0;
 		break;
 	}
-	fputs(" off (0.00/0/0)", out);
+	if (timer->resent != VIEW_ABSENT && timer->probed != VIEW_ABSENT && conn->source == VIEW_KERNEL) {
+		resent = timer->resent;
+		probed = timer->probed;
+	}
+	fprintf(out, " %s (%2.2f/%llu/%llu)", word, seconds, resent, probed);
+}
+
+static void source_print(FILE *out, const struct conn_view *conn)
+{
+	char source[VIEW_HOST_MAX + 16];
+
+	snprintf(source, sizeof(source), conn->source == VIEW_KERNEL ? "kernel" : "eleven:%s", conn->host);
+	fprintf(out, " %-16s", source);
+}
+
+/* Since is as wide as it is long; Note ends the line. */
+static void since_print(FILE *out, const struct netstat_options *options, const struct conn_view *conn)
+{
+	char since[NETSTAT_SINCE_MAX], note[NETSTAT_NOTE_MAX] = "";
+
+	if (options->note != NULL)
+		options->note(note, conn);
+	fprintf(out, note[0] != '\0' ? " %-8s %s" : " %s%s", netstat_since(since, conn), note);
+}
+
+const char *netstat_since(char out[NETSTAT_SINCE_MAX], const struct conn_view *conn)
+{
+	static const char *const marks[] = { [VIEW_EXACT] = "", [VIEW_LOWER] = ">", [VIEW_UPPER] = "<" };
+	unsigned long long s = conn->age_ns / 1000000000, tenths = conn->age_ns / 100000000 % 10;
+	const char *mark;
+
+	if (conn->age_bound == VIEW_UNKNOWN || conn->age_ns == VIEW_ABSENT) {
+		snprintf(out, NETSTAT_SINCE_MAX, "-");
+		return out;
+	}
+	mark = marks[conn->age_bound];
+	if (s < 120)
+		snprintf(out, NETSTAT_SINCE_MAX, "%s%llu.%llus", mark, s, tenths);
+	else if (s < 7200)
+		snprintf(out, NETSTAT_SINCE_MAX, "%s%llum%02llus", mark, s / 60, s % 60);
+	else if (s < 172800)
+		snprintf(out, NETSTAT_SINCE_MAX, "%s%lluh%02llum", mark, s / 3600, s / 60 % 60);
+	else
+		snprintf(out, NETSTAT_SINCE_MAX, "%s%llud%02lluh", mark, s / 86400, s / 3600 % 24);
+	return out;
 }
 
 void netstat_line(FILE *out, const struct netstat_options *options, const struct conn_view *conn,
@@ -167,16 +232,28 @@ void netstat_line(FILE *out, const struct netstat_options *options, const struct
 	unsigned long long recvq = conn->recvq == VIEW_ABSENT ? 0 : conn->recvq;
 	unsigned long long sendq = conn->sendq == VIEW_ABSENT ? 0 : conn->sendq;
 
+	if (options->since && conn->state == ELEVEN_LISTEN && conn->backlog != VIEW_ABSENT)
+		sendq = conn->backlog;
 	fprintf(out, "%-5s %6llu %6llu ", conn->family == 6 ? "tcp6" : "tcp", recvq, sendq);
-	endpoint_print(out, options, &conn->local, host_name, context);
-	endpoint_print(out, options, &conn->remote, host_name, context);
+	endpoint_print(out, options, conn, &conn->local, host_name, context);
+	endpoint_print(out, options, conn, &conn->remote, host_name, context);
 	fprintf(out, "%-11s", text_state_netstat(conn->state));
 	if (options->extended)
 		user_print(out, options, conn);
 	if (options->programs)
-		program_print(out, conn);
+		program_print(out, options, conn);
 	if (options->timers)
 		timer_print(out, conn);
+	if (options->namespaces) {
+		if (conn->netns != VIEW_ABSENT)
+			fprintf(out, " %-11llu", (unsigned long long)conn->netns);
+		else
+			fprintf(out, " %-11s", conn->host[0] != '\0' ? conn->host : "-");
+	}
+	if (options->sources)
+		source_print(out, conn);
+	if (options->since)
+		since_print(out, options, conn);
 	fputc('\n', out);
 }
 

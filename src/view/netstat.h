@@ -13,6 +13,8 @@
 
 #include "view/view.h"
 
+#define NETSTAT_NOTE_MAX 128
+
 struct netstat_options {
 	bool all;                       /* -a: listeners too */
 	bool listening;                 /* -l: listeners only */
@@ -21,6 +23,12 @@ struct netstat_options {
 	bool extended;                  /* -e: User and Inode */
 	bool timers;                    /* -o */
 	bool wide;                      /* -W: long names are not cut */
+	bool bare;                      /* net-tools' own `-` where there is no owner, not why */
+	bool bound;                     /* -B: sockets that are CLOSED, too: bound, or a descriptor and no more */
+	bool since;                     /* -x: Since and Note; Send-Q of a listener is its backlog then */
+	bool namespaces;                /* -A: Netns */
+	bool sources;                   /* both sources in one table: Source tells which */
+	void (*note)(char out[NETSTAT_NOTE_MAX], const struct conn_view *conn); /* for -x; NULL: none */
 };
 
 /* Names of addresses that only the source knows (our virtual hosts); NULL: none. */
@@ -32,6 +40,10 @@ void netstat_heading(FILE *out, const struct netstat_options *options);
 bool netstat_wants(const struct netstat_options *options, const struct conn_view *conn);
 void netstat_line(FILE *out, const struct netstat_options *options, const struct conn_view *conn,
 		  netstat_host_name_fn *host_name, void *context);
+
+/* `40.4s`, `>12m03s` (at least), `<5h10m` (at most), `-`. Returns out. */
+#define NETSTAT_SINCE_MAX 24
+const char *netstat_since(char out[NETSTAT_SINCE_MAX], const struct conn_view *conn);
 
 /* Of one stack: what `netstat -s` prints. `rules` are counts by rule number, `rule_count` of them. */
 struct netstat_figures {

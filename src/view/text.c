@@ -2,6 +2,7 @@
 /* Small texts; see text.h. */
 #include "view/text.h"
 
+#include <arpa/inet.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -54,6 +55,19 @@ const char *text_endpoint(char out[TEXT_ENDPOINT_MAX], const struct eleven_endpo
 		snprintf(out + used, TEXT_ENDPOINT_MAX - used, ":*");
 	else
 		snprintf(out + used, TEXT_ENDPOINT_MAX - used, ":%u", endpoint->port);
+	return out;
+}
+
+const char *text_endpoint_of(char out[TEXT_ENDPOINT_MAX], int family, const struct eleven_endpoint *endpoint)
+{
+	char text[INET6_ADDRSTRLEN], port[8] = "*";
+
+	if (family != 6)
+		return text_endpoint(out, endpoint);
+	if (endpoint->port != 0)
+		snprintf(port, sizeof(port), "%u", endpoint->port);
+	inet_ntop(AF_INET6, endpoint->address.bytes, text, sizeof(text));
+	snprintf(out, TEXT_ENDPOINT_MAX, "[%s]:%s", text, port);
 	return out;
 }
 

@@ -25,6 +25,8 @@ size_t text_escape(char *out, size_t n, const char *in, size_t in_bytes);
 bool text_address_is_any(const struct eleven_address *address);
 /* `10.0.0.2:8000`; any is `0.0.0.0`, port 0 is `*`. Returns out. */
 const char *text_endpoint(char out[TEXT_ENDPOINT_MAX], const struct eleven_endpoint *endpoint);
+/* The same of a connection of this family: `[::1]:8000`, `[::]:*`, `[::ffff:10.0.0.2]:8000`. Returns out. */
+const char *text_endpoint_of(char out[TEXT_ENDPOINT_MAX], int family, const struct eleven_endpoint *endpoint);
 /* Reads `:PORT`, `ADDRESS`, `ADDRESS:PORT`; what is missing is any. */
 bool text_endpoint_parse(struct eleven_endpoint *endpoint, const char *text);
 

@@ -15,6 +15,8 @@ void conn_view_init(struct conn_view *conn)
 	memset(conn, 0, sizeof(*conn));
 	for (size_t i = 0; i < sizeof(conn->info) / sizeof(*figure); i++)
 		figure[i] = VIEW_ABSENT;
+	conn->timer.resent = VIEW_ABSENT;
+	conn->timer.probed = VIEW_ABSENT;
 	conn->family = 4;
 	conn->netns = VIEW_ABSENT;
 	conn->previous = ELEVEN_STATES;

@@ -52,6 +52,8 @@ struct view_timer {
 	enum eleven_timer kind;         /* ELEVEN_TIMER_NONE: none runs */
 	uint64_t expires_ns;            /* from now */
 	uint64_t count;                 /* retransmissions or probes so far */
+	uint64_t resent, probed;        /* each of them, where the source tells both; else VIEW_ABSENT */
+	bool kept_alive;                /* Linux ends an orphan in FIN_WAIT2 by its keepalive timer */
 };
 
 /* Figures of windows, loss and traffic; bytes, nanoseconds, counts. Each may be VIEW_ABSENT. */
