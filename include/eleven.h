@@ -366,6 +366,8 @@ enum eleven_timer {
 #define ELEVEN_SUB_READ_SHUT     0x10000u /* shutdown(SHUT_RD) */
 #define ELEVEN_SUB_SYN_TEXT      0x20000u /* our SYN had text, and the SYN-ACK acknowledged it (RFC 7413) */
 #define ELEVEN_SUB_SYN_WAITS     0x40000u /* SYN-SENT in name: the SYN waits for the first text (RFC 7413) */
+#define ELEVEN_SUB_ECN           0x80000u /* both ends do ECN (RFC 3168) */
+#define ELEVEN_SUB_ECN_SEEN      0x100000u /* text came that routers may mark, or did */
 
 /* STATUS, §3.9.1.6: all that can be told of one connection. Bytes, nanoseconds, counts. */
 struct eleven_status {
@@ -459,6 +461,7 @@ struct eleven_trace_segment {
 	uint8_t has;                    /* 1 MSS, 2 window scale, 4 SACK permitted, 8 timestamps, 16 retransmission,
 					   32 Fast Open */
 	uint8_t wscale, sack_count;
+	uint8_t ecn;                    /* of its packet: 0 not capable, 1 ECT(1), 2 ECT(0), 3 CE */
 	struct { uint32_t left, right; } sack[4];
 };
 

@@ -91,7 +91,9 @@ void info_fill(uint8_t data[INFO_BYTES], const struct eleven_status *status, uin
 		info.tcpi_options = (status->sub & ELEVEN_SUB_TIMESTAMPS ? TCPI_OPT_TIMESTAMPS : 0) |
 				    (status->sub & ELEVEN_SUB_SACK ? TCPI_OPT_SACK : 0) |
 				    (status->sub & ELEVEN_SUB_SYN_TEXT ? TCPI_OPT_SYN_DATA : 0) |
-				    (status->sub & ELEVEN_SUB_WINDOW_SCALE ? TCPI_OPT_WSCALE : 0);
+				    (status->sub & ELEVEN_SUB_WINDOW_SCALE ? TCPI_OPT_WSCALE : 0) |
+				    (status->sub & ELEVEN_SUB_ECN ? TCPI_OPT_ECN : 0) |
+				    (status->sub & ELEVEN_SUB_ECN_SEEN ? TCPI_OPT_ECN_SEEN : 0);
 		info_path(&info, status, now, mtu);
 		info_counts(&info, status);
 		if (status->state == ELEVEN_LISTEN) {

@@ -101,6 +101,8 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 	}
 	request_begin(tcp, &tcb, listener, arrival, seg);
 	request_numbers(tcp, &tcb, seg->seq, &seg->options);
+	if (ecn_request_granted(tcp, listener, seg, arrival->tos & ECN_FIELD))
+		tcb.ecn.mode = ECN_ON;
 	if (requests_full(tcp, listener)) {
 		listen_cookie(tcp, listener, &tcb);
 		return;
@@ -130,14 +132,16 @@ static void tcb_segment_arrives(struct work *w, const struct arrival *arrival);
 static bool listen_cookie_ack(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival,
 			      const struct segment *seg)
 {
-	struct work w = { .tcp = tcp, .seg = *seg, .segment_bytes = arrival->segment_bytes };
+	struct work w = { .tcp = tcp, .seg = *seg, .segment_bytes = arrival->segment_bytes,
+			  .codepoint = arrival->tos & ECN_FIELD };
 	struct tcp_options syn;
 	struct tcb tcb;
+	bool ecn;
 
 	if (!tcp->config.syn_cookies || seg->syn)
 		return false;
 	request_begin(tcp, &tcb, listener, arrival, seg);
-	if (!cookie_taste(tcp, &tcb.tuple, seg, &syn)) {
+	if (!cookie_taste(tcp, &tcb.tuple, seg, &syn, &ecn)) {
 		if (!cookie_behind_gap(tcp, seg))
 			return false;
 		rule(tcp, listener, LISTEN_COOKIE_GAP);
@@ -149,6 +153,7 @@ static bool listen_cookie_ack(struct tcp *tcp, struct tcb *listener, const struc
 		return true;
 	}
 	request_numbers(tcp, &tcb, seq_sub(seg->seq, 1), &syn);
+	tcb.ecn.mode = ecn ? ECN_ON : ECN_OFF;
 	tcb.snd.iss = tcb.snd.una = seq_sub(seg->ack, 1);
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = tcb.snd.push = seg->ack;
 	w.tcb = syn_received_promote(tcp, NULL, &tcb);
@@ -227,6 +232,7 @@ static void syn_sent_syn(struct work *w)
 	tcb->rcv.irs = seg->seq;
 	tcb->rcv.nxt = tcb->rcv.acked = tcb->rcv.up = seq_add(seg->seq, 1);
 	options_negotiate(tcp, tcb, &seg->options);
+	ecn_syn_arrived(tcp, tcb, seg);
 	window_start(tcp, tcb);
 	tcb->last_heard = tcp->now;
 	if (seg->has_ack) {
@@ -271,6 +277,12 @@ static void syn_sent_segment_arrives(struct work *w)
 			return;
 		}
 		tcp->resets_received++;
+		if (ecn_retry(tcp, tcb, true)) {
+			tcb->rtt.timed_at_ns = tcp->now;
+			timer_arm(tcp, tcb, SLOT_RETRANSMISSION, tcp->now + tcb->rtt.rto_ns);
+			tcb->want.syn = true;
+			return;
+		}
 		tcp->attempt_fails++;
 		tcb_closed(tcp, tcb, RULE_SYN_SENT_REFUSED, ECONNREFUSED);
 		return;
@@ -429,7 +441,7 @@ static bool segment_sound(struct tcp *tcp, const struct arrival *arrival, struct
 
 static void trace_arrival(struct tcp *tcp, const struct work *w, const struct tuple *tuple, uint8_t interface)
 {
-	struct trace_party party = { .tuple = tuple, .interface = interface };
+	struct trace_party party = { .tuple = tuple, .interface = interface, .codepoint = w->codepoint };
 
 	if (w->tcb) {
 		party.handle = tcb_handle(tcp, w->tcb);
@@ -442,7 +454,7 @@ static void trace_arrival(struct tcp *tcp, const struct work *w, const struct tu
 
 void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_t now)
 {
-	struct work w = { .tcp = tcp, .segment_bytes = arrival->segment_bytes };
+	struct work w = { .tcp = tcp, .segment_bytes = arrival->segment_bytes, .codepoint = arrival->tos & ECN_FIELD };
 	struct tuple tuple;
 	struct tcb side, *listener;
 	uint32_t ref;

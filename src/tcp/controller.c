@@ -5,6 +5,7 @@
 struct controller_ops {                 /* what the kinds differ in; cwnd and ssthresh belong to the frame around */
 	void (*acked)(struct controller *c, const struct controller_ack *ack);  /* in congestion avoidance */
 	uint32_t (*cut)(struct controller *c, uint32_t flight, uint32_t mss);   /* a loss: the new ssthresh */
+	uint8_t less_percent;           /* of the window that RFC 8511 leaves after a mark */
 };
 
 static uint32_t at_most(uint64_t bytes)
@@ -35,8 +36,8 @@ static uint32_t reno_cut(struct controller *c, uint32_t flight, uint32_t mss)
 static const struct controller_ops *ops_of(const struct controller *c)
 {
 	static const struct controller_ops ops[CONTROLLERS] = {
-		[CONTROLLER_CUBIC] = { cubic_acked, cubic_cut },
-		[CONTROLLER_RENO] = { reno_acked, reno_cut },
+		[CONTROLLER_CUBIC] = { cubic_acked, cubic_cut, 85 },
+		[CONTROLLER_RENO] = { reno_acked, reno_cut, 80 },
 	};
 
 	return &ops[c->kind];
@@ -116,29 +117,52 @@ void controller_loss(struct controller *c, uint32_t flight, uint32_t mss, uint64
 	uint32_t cut;
 
 	(void)now;
+	if (first && c->marked) {
+		controller_keep(c);     /* of the same window as the mark, which has cut it (RFC 3168 §6.1.2) */
+		return;
+	}
 	if (first)
 		remember(c);
 	cut = ops_of(c)->cut(c, flight, mss);
 	c->ssthresh = cut > 2 * mss ? cut : 2 * mss;
 	c->part = 0;
-	c->started = true;
+	c->started = c->cut = true;
+}
+
+void controller_marked(struct controller *c, uint32_t flight, uint32_t mss, bool less)
+{
+	uint32_t window = flight < c->cwnd ? flight : c->cwnd;
+	uint32_t cut = ops_of(c)->cut(c, flight, mss);
+
+	if (less)
+		cut = (uint32_t)((uint64_t)window * ops_of(c)->less_percent / 100);
+	c->ssthresh = cut > 2 * mss ? cut : 2 * mss;
+	cut = cut > mss ? cut : mss;
+	c->cwnd = cut < c->cwnd ? cut : c->cwnd;
+	c->part = 0;
+	c->started = c->cut = c->marked = true;
+	controller_keep(c);
 }
 
 void controller_timeout(struct controller *c, uint32_t flight, uint32_t mss, uint64_t now, bool again, bool first)
 {
 	if (first)
 		remember(c);
-	if (!again)
+	if (first && c->marked)
+		controller_keep(c);
+	else if (!again)
 		controller_loss(c, flight, mss, now, false);
 	c->cwnd = mss;
 	c->part = 0;
-	c->started = true;
+	c->started = c->cut = true;
 	if (c->kind == CONTROLLER_CUBIC)
 		c->of.cubic.epoch_ns = 0;
 }
 
-void controller_undo(struct controller *c)
+bool controller_undo(struct controller *c)
 {
+	bool kept = c->undo_cwnd == 0;
+
 	if (c->cwnd < c->undo_cwnd)
 		c->cwnd = c->undo_cwnd;
 	if (c->ssthresh < c->undo_ssthresh)
@@ -148,6 +172,14 @@ void controller_undo(struct controller *c)
 		c->of.cubic.w_max = c->of.cubic.w_last_max = c->undo_w_max;
 		c->of.cubic.epoch_ns = 0;       /* begins anew, from cwnd towards W_max as it was */
 	}
+	c->cut &= kept;
+	return !kept;
+}
+
+void controller_keep(struct controller *c)
+{
+	c->undo_cwnd = c->undo_ssthresh = 0;
+	c->undo_w_max = c->kind == CONTROLLER_CUBIC ? c->of.cubic.w_max : 0;
 }
 
 void controller_idle(struct controller *c, uint32_t mss, uint32_t initial_segments)

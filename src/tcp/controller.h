@@ -41,6 +41,8 @@ struct controller {
 	uint32_t part;                  /* acknowledged towards the next step of cwnd */
 	uint32_t undo_cwnd, undo_ssthresh, undo_w_max;
 	uint8_t kind;                   /* enum controller_kind */
+	bool cut;                       /* cwnd was cut since ECN has told the peer (CWR) */
+	bool marked;                    /* a mark has cut it; what was in flight is not all acknowledged */
 	bool started;                   /* the first slow start is over: HyStart++ has no say any more */
 	struct hystart hystart;
 	union {
@@ -71,10 +73,18 @@ void controller_choose(struct controller *c, enum controller_kind kind);
 void controller_acked(struct controller *c, const struct controller_ack *ack);
 /* A loss: ssthresh is cut; cwnd is the episode's.  `first`: of its episode; what was before can be brought back. */
 void controller_loss(struct controller *c, uint32_t flight, uint32_t mss, uint64_t now, bool first);
+/*
+ * A router marked what was in flight (RFC 3168 §6.1.2): cwnd and ssthresh are cut at once, as for one loss, cwnd down
+ * to one segment (RFC 9438 §4.6).  `less`: a little less than for a loss (RFC 8511).  Until the caller clears `marked`
+ * a loss is of the same window and cuts nothing more.
+ */
+void controller_marked(struct controller *c, uint32_t flight, uint32_t mss, bool less);
 /* The RTO expired, `again`: for the same text as before (then ssthresh stays). */
 void controller_timeout(struct controller *c, uint32_t flight, uint32_t mss, uint64_t now, bool again, bool first);
-/* It was no loss. */
-void controller_undo(struct controller *c);
+/* It was no loss; false: it may not be undone. */
+bool controller_undo(struct controller *c);
+/* It may not be undone any more. */
+void controller_keep(struct controller *c);
 /* Nothing was sent for longer than the RTO (RFC 5681 §4.1). */
 void controller_idle(struct controller *c, uint32_t mss, uint32_t initial_segments);
 /* The window is not made use of: time stands still for CUBIC (RFC 9438 §4.2). */

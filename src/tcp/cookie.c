@@ -19,6 +19,7 @@
 #define TIMESTAMP_BITS     63u
 #define WSCALE_NONE        15u
 #define BIT_SACK           16u
+#define BIT_ECN            32u
 
 /* The largest that is not above the peer's counts: 1460 and 1440 are nearly all there are. */
 static const uint16_t mss_table[8] = { 48, 216, 536, 1200, 1360, 1440, 1460, 8960 };
@@ -50,12 +51,14 @@ void cookie_bake(struct tcp *tcp, struct tcb *tcb)
 	tcb->snd.nxt = tcb->snd.max = tcb->snd.end = seq_add(tcb->snd.iss, 1);
 	if (tcb->timestamps) {
 		uint32_t now = timestamp_now(tcp, tcb);
-		uint32_t bits = (tcb->window_scale ? tcb->snd.wscale : WSCALE_NONE) | (tcb->sack ? BIT_SACK : 0);
+		uint32_t bits = (tcb->window_scale ? tcb->snd.wscale : WSCALE_NONE) | (tcb->sack ? BIT_SACK : 0) |
+				(tcb->ecn.mode == ECN_ON ? BIT_ECN : 0);
 		uint32_t coded = (now & ~TIMESTAMP_BITS) | bits;
 
 		tcb->ts.offset += (coded > now ? coded - TIMESTAMP_BITS - 1 : coded) - now;
 	} else {
 		tcb->window_scale = tcb->sack = false;  /* nowhere to keep them */
+		tcb->ecn.mode = ECN_OFF;
 		tcb->snd.wscale = tcb->rcv.wscale = 0;
 	}
 	tcp->cookies_until = tcp->now + (TIME_STEPS_VALID + 1) * TIME_STEP_NS;
@@ -73,7 +76,8 @@ bool cookie_behind_gap(const struct tcp *tcp, const struct segment *seg)
 	return cookie_fresh(tcp, seg) && (seg->text_bytes > 0 || seg->fin);
 }
 
-bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct segment *seg, struct tcp_options *syn)
+bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct segment *seg, struct tcp_options *syn,
+		  bool *ecn)
 {
 	uint32_t cookie = seg->ack.value - 1;
 	uint32_t top = cookie & ~MAC_MASK;
@@ -81,6 +85,7 @@ bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct
 	if (!cookie_fresh(tcp, seg) ||
 	    cookie_mac(tcp, tuple, seq_sub(seg->seq, 1), top) != (cookie & MAC_MASK))
 		return false;
+	*ecn = false;
 	*syn = (struct tcp_options){ .has_mss = true, .mss = mss_table[top >> 24 & 7] };
 	if (seg->options.has_timestamps) {
 		uint32_t bits = seg->options.tsecr & TIMESTAMP_BITS;
@@ -88,6 +93,7 @@ bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct
 		syn->has_timestamps = true;
 		syn->tsval = seg->options.tsval;
 		syn->sack_permitted = bits & BIT_SACK;
+		*ecn = bits & BIT_ECN && tcp->config.ecn;
 		syn->has_wscale = (bits & 15) != WSCALE_NONE;
 		syn->wscale = (uint8_t)(bits & 15);
 	}

@@ -142,6 +142,7 @@ int tcp_connect(struct tcp *tcp, eleven_handle handle, const struct address *loc
 	tcb->snd.iss = tcb->snd.una = tcb->snd.nxt = tcb->snd.max = iss_choose(tcp, &tcb->tuple);
 	tcb->snd.end = tcb->snd.push = seq_add(tcb->snd.iss, 1);
 	tcb->snd.mss_peer = MSS_DEFAULT;
+	ecn_open(tcp, tcb);
 	options_mss_update(tcp, tcb);
 	window_start(tcp, tcb);
 	trace_call(tcp, tcb, ELEVEN_CALL_OPEN_ACTIVE, 0);

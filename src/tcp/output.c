@@ -68,6 +68,7 @@ void output_unfolded(struct tcp *tcp, struct tcb *tcb)
 		seg->seq = tcb->snd.iss;
 		seg->window = window_offer(tcp, tcb, true);
 		options_of_syn(tcp, tcb, &seg->options);
+		ecn_syn_out(tcb, seg);
 	} else {
 		seg->seq = tcb->snd.nxt;
 		seg->window = tcb->kind == KIND_TIME_WAIT ? (uint16_t)tcb->rcv.limit : window_offer(tcp, tcb, false);
@@ -171,7 +172,7 @@ static bool output_reply(struct tcp *tcp, struct tcp_out *out)
 {
 	struct reply *reply = &tcp->replies[tcp->replies_first];
 	struct trace_party party = { &reply->tuple, reply->handle, reply->iss, reply->irs, reply->state,
-				     reply->interface };
+				     reply->interface, ECN_NOT_ECT };
 
 	out_start(tcp, out, &reply->tuple, reply->interface);
 	out->ttl = reply->ttl;
@@ -210,7 +211,8 @@ static struct seq empty_seq(const struct tcb *tcb)
 
 static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-	*seg = (struct segment){ .seq = empty_seq(tcb), .has_ack = true, .ack = tcb->rcv.nxt };
+	*seg = (struct segment){ .seq = empty_seq(tcb), .has_ack = true, .ack = tcb->rcv.nxt,
+				 .ece = tcb->ecn.echo };
 	seg->window = window_offer(tcp, tcb, false);
 	options_of_segment(tcp, tcb, &seg->options, true);
 }
@@ -236,6 +238,7 @@ static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg, st
 		seg->ack = tcb->rcv.nxt;
 	seg->window = window_offer(tcp, tcb, true);
 	options_of_syn(tcp, tcb, &seg->options);
+	ecn_syn_out(tcb, seg);
 	tcb->want.syn = false;
 	tcb->fast_open_offer = false;   /* once */
 	if (answer)
@@ -316,13 +319,15 @@ static void output_chunk(struct tcp *tcp, struct tcb *tcb, const struct chunk *c
 			out->segment_bytes = (uint16_t)options_mss_now(tcp, tcb);
 	}
 	acked_by_this(tcb, false);
+	if (chunk->text_bytes > 0 && !chunk->again && !chunk->probe)
+		out->tos |= ecn_text_out(tcp, tcb, seg);
 	chunk_sent(tcp, tcb, chunk);
 }
 
 static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *out)
 {
 	struct trace_party party = { &tcb->tuple, tcb_handle(tcp, tcb), tcb->snd.iss.value, tcb->rcv.irs.value,
-				     tcb->state, tcb->interface };
+				     tcb->state, tcb->interface, ECN_NOT_ECT };
 	struct chunk chunk = { 0 };
 	struct segment seg;
 
@@ -348,6 +353,7 @@ static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *
 	tcb->path_suspect = false;
 	tcb->segments_out++;
 	out_finish(tcp, out, &seg);
+	party.codepoint = out->tos & ECN_FIELD;
 	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &seg, chunk.again);
 	return true;
 }

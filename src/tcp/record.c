@@ -73,6 +73,7 @@ bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *liste
 	record->sack = tcb->sack;
 	record->window_scale = tcb->window_scale;
 	record->acked = false;
+	record->ecn = tcb->ecn.mode == ECN_ON;
 	record->text = NONE;
 	record->challenged = 0;
 	record->tos = tcb->tos;
@@ -152,6 +153,7 @@ void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, str
 	tcb->timestamps = record->timestamps;
 	tcb->sack = record->sack;
 	tcb->window_scale = record->window_scale;
+	tcb->ecn.mode = record->ecn ? ECN_ON : ECN_OFF;
 	tcb->ts.recent = record->ts_recent;
 	tcb->ts.recent_at = tcp->now;
 	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
@@ -168,6 +170,7 @@ void syn_received_refold(struct syn_received *record, const struct tcb *tcb)
 {
 	record->ts_recent = tcb->ts.recent;
 	record->challenged = challenge_pack(tcb);
+	record->ecn = tcb->ecn.mode == ECN_ON;
 }
 
 void syn_received_keep_text(struct tcp *tcp, const struct tcb *unfolded, const struct segment *seg)

@@ -109,7 +109,8 @@ static void undo(struct tcp *tcp, struct tcb *tcb)
 		if (tcb->episode.phase == EPISODE_RECOVERY && !rack_reordering(&tcb->detector))
 			rack_highest(&tcb->detector, tcb->snd.una, 1);
 	}
-	controller_undo(&tcb->cc);
+	if (controller_undo(&tcb->cc))
+		ecn_undone(&tcb->ecn);
 	episode_undone(&tcb->episode);
 }
 
@@ -220,7 +221,7 @@ static void recovery_leave(struct tcp *tcp, struct tcb *tcb, const struct heard 
 
 /* ---- windows */
 
-static void window_grow(struct tcp *tcp, struct tcb *tcb, uint32_t bytes, uint64_t rtt_ns)
+static void window_grow(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, uint32_t bytes, uint64_t rtt_ns)
 {
 	struct pace pace = pace_of(tcp, tcb);
 	struct controller_ack ack = {
@@ -230,6 +231,8 @@ static void window_grow(struct tcp *tcp, struct tcb *tcb, uint32_t bytes, uint64
 		.after_timeout = tcb->episode.phase == EPISODE_TIMEOUT,
 	};
 
+	if (heard->marked)
+		return;                 /* RFC 3168 §6.1.2 */
 	if (tcb->cwnd_bound && seq_gt(tcb->snd.una, tcb->cwnd_bound_to))
 		tcb->cwnd_bound = false;
 	/* RFC 7661: a window that is not made use of says nothing and does not grow. */
@@ -251,7 +254,7 @@ static void window_update(struct tcp *tcp, struct tcb *tcb, const struct heard *
 							tcb->snd.mss, heard->acked > 0 && !lost), tcb->snd.mss);
 	} else if (tcb->episode.phase == EPISODE_TIMEOUT || forward ? delivered > 0 : heard->acked > 0) {
 		/* While nothing is lost, SACK alone grows nothing (RFC 3042 §2); Linux: unless the path reorders. */
-		window_grow(tcp, tcb, all ? delivered : heard->acked, rtt_ns);
+		window_grow(tcp, tcb, heard, all ? delivered : heard->acked, rtt_ns);
 	}
 	/* F-RTO sends two new segments (RFC 5682 §3.1 step 2). */
 	if (tcb->episode.frto == FRTO_NEW_TEXT)
@@ -382,7 +385,7 @@ static void reno_advanced(struct tcp *tcp, struct tcb *tcb, const struct heard *
 	episode_ended(e, tcb->snd.una);
 	if (e->phase == EPISODE_OPEN && e->recover_set && seq_gt(tcb->snd.una, e->recover))
 		e->recover_set = false; /* long past; the number will come round again */
-	window_grow(tcp, tcb, heard->acked, 0);
+	window_grow(tcp, tcb, heard, heard->acked, 0);
 }
 
 static void reno_duplicated(struct tcp *tcp, struct tcb *tcb)

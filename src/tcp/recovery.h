@@ -40,6 +40,7 @@ struct heard {
 	uint32_t in_flight, sacked;     /* SND.NXT - SND.UNA and what was sacked of it, before the ACK */
 	uint32_t acked;                 /* numbers by which SND.UNA moved, 0: it did not */
 	bool duplicate;                 /* RFC 5681 §2 */
+	bool marked;                    /* ECE: a router marked what it answers (RFC 3168) */
 };
 /* After SND.UNA moved, if it did. */
 void recovery_ack(struct work *w, const struct heard *heard);

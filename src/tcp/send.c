@@ -24,6 +24,8 @@ static uint32_t window_room(const struct tcb *tcb)
 /* Room in the congestion window, old text and new. */
 static uint32_t cwnd_room(const struct tcb *tcb)
 {
+	if (tcb->ecn.waiting)
+		return 0;               /* for the retransmission timer (ecn.h) */
 	uint32_t window = tcb->cc.cwnd + (uint32_t)tcb->limited_transmit * tcb->snd.mss;
 	uint32_t pipe = pipe_bytes(tcb) - syn_unacked(tcb);
 
@@ -59,12 +61,12 @@ static bool paced_out(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* A large segment for the link to cut: whole segments, unless it is the last of the text. */
-static uint32_t big_segment(const struct tcp *tcp, const struct tcb *tcb, uint32_t bytes)
+static uint32_t big_segment(const struct tcp *tcp, struct tcb *tcb, uint32_t bytes)
 {
 	uint32_t most = tcp->interface[tcb->interface].segment_bytes_max;
 	uint32_t mss = options_mss_now(tcp, tcb);
 
-	if (most <= mss || bytes <= mss)
+	if (most <= mss || bytes <= mss || ecn_cwr_due(tcb))
 		return min_u32(bytes, mss);
 	bytes = min_u32(bytes, max_u32(min_u32(most, pacer_burst_bytes(tcp, tcb)), mss));
 	return bytes == unsent(tcb) ? bytes : bytes - bytes % mss;
@@ -199,7 +201,7 @@ static bool tail_probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	uint32_t bytes = min_u32(min_u32(unsent(tcb), window_room(tcb)), options_mss_now(tcp, tcb));
 	struct seq seq, end;
 
-	if (bytes > 0) {
+	if (bytes > 0 && !tcb->ecn.waiting) {
 		*chunk = (struct chunk){ .seq = tcb->snd.nxt, .text_bytes = bytes };
 		chunk_finish(tcb, chunk);
 		return true;

@@ -31,6 +31,8 @@ static uint32_t sub_states(const struct tcb *tcb)
 	sub |= tcb->timestamps ? ELEVEN_SUB_TIMESTAMPS : 0;
 	sub |= tcb->sack ? ELEVEN_SUB_SACK : 0;
 	sub |= tcb->window_scale ? ELEVEN_SUB_WINDOW_SCALE : 0;
+	sub |= ecn_on(&tcb->ecn) ? ELEVEN_SUB_ECN : 0;
+	sub |= tcb->ecn.seen ? ELEVEN_SUB_ECN_SEEN : 0;
 	sub |= tcb->read_shut ? ELEVEN_SUB_READ_SHUT : 0;
 	sub |= tcb->syn_text_taken ? ELEVEN_SUB_SYN_TEXT : 0;
 	sub |= tcb->state == TCP_SYN_SENT && tcb->fast_open_waits ? ELEVEN_SUB_SYN_WAITS : 0;

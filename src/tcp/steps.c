@@ -119,6 +119,7 @@ static bool unacceptable_special(struct work *w)
 	if (tcb->state == TCP_SYN_RECEIVED && seg->syn && !seg->has_ack && !seg->rst &&
 	    seq_eq(seg->seq, tcb->rcv.irs)) {
 		rule(w->tcp, tcb, SYN_RECEIVED_AGAIN);
+		ecn_syn_again(w->tcp, tcb, seg);
 		tcb->want.syn = true;
 		return true;
 	}
@@ -193,6 +194,8 @@ static bool first_check_sequence(struct work *w)
 		timestamp_note(w);
 		if (crossed) {
 			tcb->want.ack_now |= w->tcp->config.crossed_answered != 0;
+			ecn_syn_arrived(w->tcp, tcb, seg);
+			seg->ece = false;       /* no echo, on a SYN-ACK */
 			seg->seq = tcb->rcv.nxt;
 			seg->syn = false;
 		}
@@ -223,6 +226,7 @@ static bool first_check_sequence(struct work *w)
 		return true;
 	}
 	rule(w->tcp, tcb, SEQ_UNACCEPTABLE);
+	ecn_text_outside(w);
 	tcb->last_heard = w->tcp->now;  /* a keep-alive or a probe: the peer lives */
 	answer_dropped(w);
 	return false;

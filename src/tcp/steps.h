@@ -17,6 +17,7 @@ struct work {
 	struct segment seg;
 	uint32_t window;                /* SEG.WND in bytes: scaled, but for a SYN's (RFC 7323 §2.2) */
 	bool had_text;                  /* before anything was cut off */
+	uint8_t codepoint;              /* enum ecn_codepoint */
 	uint16_t segment_bytes;         /* text of each of the segments joined in it; 0: single */
 };
 

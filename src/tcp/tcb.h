@@ -33,6 +33,7 @@
 #include "base/wheel.h"
 #include "tcp/controller.h"
 #include "tcp/detector.h"
+#include "tcp/ecn.h"
 #include "tcp/episode.h"
 #include "tcp/pacer.h"
 #include "tcp/rtt.h"
@@ -136,6 +137,7 @@ struct tcb {
 	struct detector detector;
 	struct scoreboard sb;
 	struct pacer pacer;
+	struct ecn ecn;
 	uint64_t delivered;             /* bytes, by cumulative ACK and SACK */
 
 	uint8_t retries;                /* retransmissions, or probes, since the last ACK */
@@ -265,6 +267,7 @@ struct syn_received {
 	};
 	uint16_t mss, window;           /* the peer's */
 	bool timestamps : 1, sack : 1, window_scale : 1, acked : 1;
+	bool ecn : 1;                   /* granted */
 	uint8_t tos;
 	uint8_t generation;
 	uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */

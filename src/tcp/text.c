@@ -298,6 +298,7 @@ bool seventh_process_text(struct work *w)
 	}
 	if (text_after_close(w))
 		return false;
+	ecn_text_arrived(w);
 	if (seq_eq(text, tcb->rcv.nxt))
 		text_in_order(w);
 	else

@@ -20,6 +20,8 @@
  *                  acknowledged (§5.2, §5.3).
  *                  Expiry: all not sacked counts as lost, the oldest segment goes again, RTO doubled
  *                  (§5.4-5.6); after R2, or the user timeout, the connection is given up (§3.8.3).
+ *     as a wait    armed by an echoed congestion mark at a window of one segment (RFC 3168 §6.1.2), also with nothing
+ *                  in flight.  Expiry, with nothing in flight: new text may go.
  *     as persist   armed when the window does not let waiting text go and nothing is in flight.
  *                  Expiry: a probe, interval doubled; never given up while answers come (MUST-37).
  *  DELAYED_ACK     armed when text arrives that need not be acknowledged at once (§3.8.6.3);
@@ -254,6 +256,7 @@ static void timeout_syn(struct tcp *tcp, struct tcb *tcb)
 	}
 	tcb->retries += tcb->retries < UINT8_MAX;
 	tcb->timing = false;            /* Karn */
+	ecn_retry(tcp, tcb, false);
 	tcb->want.syn = true;
 	rule(tcp, tcb, TIMEOUT_SYN);
 }
@@ -298,6 +301,10 @@ static void timeout_retransmission(struct tcp *tcp, struct tcb *tcb)
 
 	trace_timeout(tcp, tcb, synchronized(tcb) ? tcb->persisting ? ELEVEN_TIMER_PERSIST : ELEVEN_TIMER_RETRANSMISSION
 						  : ELEVEN_TIMER_SYN);
+	if (ecn_wait_over(tcp, tcb)) {
+		tcb_ready(tcp, tcb);
+		return;
+	}
 	if (syn_unacked(tcb))
 		timeout_syn(tcp, tcb);
 	else

@@ -112,6 +112,7 @@ void trace_segment(struct tcp *tcp, enum eleven_trace_kind kind, const struct tr
 	if (kind == ELEVEN_TRACE_OUT)
 		t->packet = tcp->trace->packets_out;
 	segment_copy(&t->segment, seg);
+	t->segment.ecn = party->codepoint;
 	if (retransmission)
 		t->segment.has |= 16;
 }

@@ -20,6 +20,7 @@ struct trace_party {
 	eleven_handle handle;
 	uint32_t iss, irs;
 	uint8_t state, interface;
+	uint8_t codepoint;              /* enum ecn_codepoint */
 };
 void trace_segment(struct tcp *tcp, enum eleven_trace_kind kind, const struct trace_party *party,
 		   const struct segment *seg, bool retransmission);

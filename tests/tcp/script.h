@@ -41,6 +41,7 @@ struct script {
 	uint32_t ts_echo;               /* and this echo */
 	bool sack;                      /* in() permits SACK on its SYNs */
 	bool checksum_wrong;            /* of what in() sends */
+	uint8_t tos;                    /* of the packets of in(): DSCP and ECN bits */
 	struct segment last;            /* the segment that out() matched */
 	struct tcp_out last_out;        /* and as it was handed out */
 	uint8_t last_text[65536];
@@ -97,7 +98,7 @@ static inline void in_text(struct script *s, const char *line, const void *text)
 	static uint8_t bytes[70000];
 	static const uint8_t zeros[65536];
 	struct segment_scan scan;
-	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes };
+	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes, .tos = s->tos };
 
 	if (!segment_scan(&scan, line, strlen(line), s->their_iss, s->our_iss))
 		fail_msg("'%s': %s expected at %zu", line, scan.fault, scan.end);
@@ -123,7 +124,7 @@ static inline void in_with(struct script *s, const char *line, const uint8_t *op
 {
 	uint8_t bytes[2000], text[1500] = { 0 };
 	struct segment_scan scan;
-	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes };
+	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes, .tos = s->tos };
 	uint16_t sum;
 
 	assert_true(segment_scan(&scan, line, strlen(line), s->their_iss, s->our_iss));

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Explicit congestion notification (RFC 3168): routers mark text instead of dropping it, the receiver echoes the mark,
+ * the sender answers it as it would one loss.
+ *
+ * Theory of operation.  What both SYNs said is the mode.  As a receiver, a mark (CE) on text sets `echo`: ECE on
+ * every ACK, until text with CWR says that it was heard (§6.1.3).  As a sender, the first ECE of a window cuts cwnd
+ * (controller_marked); those up to `recover` tell of the same window (§6.1.2).  Any cut, of a loss too, is told to
+ * the receiver by CWR on the next new text.  Who has no more to cut, at a window of one segment, lets the next one
+ * wait for the retransmission timer.  Capable (ECT(0)) is new text alone: no SYN, no pure ACK, nothing sent again, no
+ * probe (§6.1.1, 6.1.4 - 6.1.6).
+ *
+ * Where a connection ends up:
+ *
+ *	our SYNs            the peer's SYN or SYN-ACK    mode
+ *	ECE+CWR             ECE (a SYN: ECE+CWR)         ECN_ON
+ *	ECE+CWR, then none  ECE                          ECN_HEEDED: marks are echoed, our text is not capable
+ *	either              any other                    ECN_OFF
+ *	none                any                          ECN_OFF
+ *
+ * Room is left for accurate ECN (RFC 9768) as one more mode; the same three flags are then a counter.
+ */
+#ifndef ELEVEN_TCP_ECN_H
+#define ELEVEN_TCP_ECN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/seq.h"
+
+/* The ECN field of IP (RFC 3168 §5), as it comes with a segment and goes with one. */
+enum ecn_codepoint {
+	ECN_NOT_ECT,
+	ECN_ECT1,
+	ECN_ECT0,
+	ECN_CE,
+};
+#define ECN_FIELD 3u                    /* its bits in the TOS byte; the others are the DSCP */
+
+enum ecn_mode {
+	ECN_OFF,                        /* nothing is sent as capable, nothing echoed */
+	ECN_ASKED,                      /* our SYN asks; no answer yet */
+	ECN_RETRIED,                    /* it did, and after no good answer another one did not (§6.1.1.1) */
+	ECN_HEEDED,                     /* the answer to the first came after all: marks are echoed, none asked for */
+	ECN_ON,                         /* both ends do it */
+};
+
+struct ecn {
+	uint8_t mode;                   /* enum ecn_mode */
+	bool seen : 1;                  /* text came that was capable, or marked */
+	bool echo : 1;                  /* ECE goes on every ACK */
+	bool cwr_due : 1;               /* cwnd was cut: the next new text says so */
+	bool reduced : 1;               /* what was sent before the cut is not all acknowledged: `recover` holds */
+	bool waiting : 1;               /* marked at a window of one segment: new text waits for the timer */
+	struct seq recover;             /* SND.NXT at the cut */
+};
+
+struct tcp;
+struct tcb;
+struct work;
+struct segment;
+struct heard;
+
+static inline bool ecn_on(const struct ecn *ecn)
+{
+	return ecn->mode >= ECN_HEEDED;
+}
+
+/* Is this SYN ECN-setup, and may it be granted?  `codepoint`: of its packet. */
+bool ecn_request_granted(struct tcp *tcp, struct tcb *tcb, const struct segment *syn, unsigned codepoint);
+/* An active open begins. */
+void ecn_open(const struct tcp *tcp, struct tcb *tcb);
+/* Flags of our SYN or SYN-ACK. */
+void ecn_syn_out(const struct tcb *tcb, struct segment *seg);
+/* The peer's SYN or SYN-ACK in SYN-SENT, or its SYN-ACK after the SYNs have crossed. */
+void ecn_syn_arrived(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* The peer's SYN came again. */
+void ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* Our SYN that asks was not answered, or (`reset`) with RST: true, the next one goes without (§6.1.1.1). */
+bool ecn_retry(struct tcp *tcp, struct tcb *tcb, bool reset);
+
+/* Text in the window has arrived. */
+void ecn_text_arrived(struct work *w);
+/* Text that nothing is taken of. */
+void ecn_text_outside(struct work *w);
+
+/* Before an ACK is worked on: what of the past it ends. */
+void ecn_ack_begins(struct tcb *tcb);
+/* After it: what its ECE, or the loss it told of, means. */
+void ecn_ack(struct work *w, const struct heard *heard);
+/* A cut was undone: nothing is to be told, and the next mark counts. */
+void ecn_undone(struct ecn *ecn);
+/* The retransmission timer expired: true, only waiting text was behind it. */
+bool ecn_wait_over(struct tcp *tcp, struct tcb *tcb);
+
+/* Is the next new text to carry CWR, and so to be one segment alone? */
+bool ecn_cwr_due(struct tcb *tcb);
+/* New text goes, never sent before: sets its flag, answers its codepoint. */
+enum ecn_codepoint ecn_text_out(struct tcp *tcp, struct tcb *tcb, struct segment *seg);
+
+#endif
