@@ -67,14 +67,31 @@ static void segment_bases(const struct eleven_trace *trace, struct seq *seq_base
 		*seq_base = seq_of(trace->segment.seq);
 }
 
+const char *event_codepoint(const struct eleven_trace_segment *segment)
+{
+	static const char *const names[4] = { "", "ect1", "ect0", "ce" };
+
+	return names[segment->ecn & 3];
+}
+
+/* `[ce] ` before the line, as packetdrill has it; answers its length. */
+static size_t codepoint_print(char out[SEGMENT_PRINT_MAX], const struct eleven_trace_segment *segment)
+{
+	const char *name = event_codepoint(segment);
+
+	return *name ? (size_t)snprintf(out, SEGMENT_PRINT_MAX, "[%s] ", name) : 0;
+}
+
 const char *event_segment(char out[SEGMENT_PRINT_MAX], const struct eleven_trace *trace)
 {
 	struct seq seq_base, ack_base;
 	struct segment seg;
+	size_t used;
 
 	segment_fill(&seg, &trace->segment);
 	segment_bases(trace, &seq_base, &ack_base);
-	segment_print(out, SEGMENT_PRINT_MAX, &seg, seq_base, ack_base);
+	used = codepoint_print(out, &trace->segment);
+	segment_print(out + used, SEGMENT_PRINT_MAX - used, &seg, seq_base, ack_base);
 	return out;
 }
 
@@ -99,7 +116,8 @@ const char *event_segment_short(char out[SEGMENT_PRINT_MAX], const struct eleven
 	segment_fill(&seg, from);
 	segment_bases(trace, &seq_base, &ack_base);
 	memset(&seg.options, 0, sizeof(seg.options));
-	used = segment_print(out, SEGMENT_PRINT_MAX, &seg, seq_base, ack_base);
+	used = codepoint_print(out, from);
+	used += segment_print(out + used, SEGMENT_PRINT_MAX - used, &seg, seq_base, ack_base);
 	if (from->flags & TCP_FLAG_SYN) {
 		if (from->has & HAS_MSS) {
 			snprintf(text, sizeof(text), "mss %u", from->mss);

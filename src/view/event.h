@@ -36,6 +36,8 @@ const char *event_timer(const struct eleven_trace *trace);
 const char *event_cause(char out[EVENT_LINE_MAX], const struct eleven_trace *trace);
 
 /* Text bytes, and one each for SYN and FIN. */
+/* The codepoint of its packet as packetdrill calls it; empty: not capable of ECN. */
+const char *event_codepoint(const struct eleven_trace_segment *segment);
 uint32_t event_segment_length(const struct eleven_trace_segment *segment);
 
 /*

@@ -77,7 +77,7 @@ static void put_sub(json_t *object, const struct conn_view *conn)
 	static const char *const names[] = {
 		"orphan", "accept-queue", "fin-queued", "fin-sent", "fin-acked", "fin-received", "unread", "eof-read",
 		"passive", "request", "zero-window", "recovery", "bound", "timestamps", "sack", "window-scale",
-		"read-shut",
+		"read-shut", "syn-text", "syn-waits", "ecn", "ecn-seen",
 	};
 	json_t *list = json_array();
 
@@ -218,6 +218,8 @@ static void put_segment(json_t *row, const struct eleven_trace *trace)
 	put_number(segment, "bytes", trace->segment.text_bytes);
 	put_number(segment, "window", trace->segment.window);
 	put_number(segment, "flags", trace->segment.flags);
+	if (trace->segment.ecn)
+		put_text(segment, "ecn", event_codepoint(&trace->segment));
 	put(segment, "again", json_boolean(trace->segment.has & 16));
 	put(row, "fields", segment);
 }

@@ -21,7 +21,7 @@ in the order in which segment_emit_header() writes them, whatever order they cam
 
 #include "wire/tcp.h"
 
-#define SEGMENT_PRINT_MAX 320   /* always enough, with the NUL */
+#define SEGMENT_PRINT_MAX 336   /* always enough, with the NUL, and `[ect0] ` before it */
 
 /*
  * Writes the line and a NUL into n bytes, cut off if need be; returns the length it has in full, without

@@ -58,6 +58,27 @@ static void test_json_of_records(void **state)
 	printed_check(&printed, "events.golden");
 }
 
+/* The codepoint of the packet is told before the segment, as in packetdrill's scripts. */
+static void test_congestion_marks(void **state)
+{
+	struct eleven_trace trace = { .kind = ELEVEN_TRACE_IN, .irs = 99, .iss = 199,
+				      .segment = { .seq = 100, .ack = 200, .text_bytes = 10, .window = 5,
+						   .flags = 16 | 64 | 128 } };
+	struct view_event event = { .trace = trace, .host = "h" };
+	char line[SEGMENT_PRINT_MAX];
+	json_t *row;
+
+	(void)state;
+	assert_string_equal(event_segment(line, &event.trace), ".EW 1:11(10) ack 1 win 5");
+	event.trace.segment.ecn = 3;
+	assert_string_equal(event_segment(line, &event.trace), "[ce] .EW 1:11(10) ack 1 win 5");
+	event.trace.segment.ecn = 2;
+	assert_string_equal(event_segment_short(line, &event.trace), "[ect0] .EW 1:11(10) ack 1 win 5");
+	row = json_event(&event);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(row, "fields"), "ecn")), "ect0");
+	json_decref(row);
+}
+
 /* Values no stack would write. */
 static void test_nonsense_is_printed_all_the_same(void **state)
 {
@@ -89,6 +110,7 @@ int main(void)
 		cmocka_unit_test(test_lines_of_watch),
 		cmocka_unit_test(test_lines_of_trace),
 		cmocka_unit_test(test_json_of_records),
+		cmocka_unit_test(test_congestion_marks),
 		cmocka_unit_test(test_nonsense_is_printed_all_the_same),
 	};
 
