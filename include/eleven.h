@@ -460,6 +460,8 @@ struct eleven_trace_segment {
 	uint8_t flags;                  /* FIN 1 SYN 2 RST 4 PSH 8 ACK 16 URG 32 ECE 64 CWR 128 */
 	uint8_t has;                    /* 1 MSS, 2 window scale, 4 SACK permitted, 8 timestamps, 16 retransmission,
 					   32 Fast Open */
+	uint8_t fast_open_bytes;        /* of its cookie */
+	uint8_t fast_open[16];
 	uint8_t wscale, sack_count;
 	uint8_t ecn;                    /* of its packet: 0 not capable, 1 ECT(1), 2 ECT(0), 3 CE */
 	struct { uint32_t left, right; } sack[4];

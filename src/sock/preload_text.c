@@ -13,6 +13,8 @@
 #include "sock/preload.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -263,13 +265,25 @@ INTERPOSE ssize_t send(int fd, const void *text, size_t bytes, int flags)
 	return sent < 0 ? write_failed(fd, flags, quiet) : sent;
 }
 
+/* MSG_FASTOPEN: connect and the first text in one (RFC 7413).  Without a cookie it is a connect that asks for one. */
+static bool connect_fast(int fd, const struct sockaddr *name, socklen_t length)
+{
+	int on = 1;
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)) == 0 &&
+	       connect(fd, name, length) == 0;
+}
+
 INTERPOSE ssize_t sendto(int fd, const void *text, size_t bytes, int flags, const struct sockaddr *name,
 			 socklen_t length)
 {
 	bool quiet = known_get(fd);
 	int given = flags | (quiet ? MSG_NOSIGNAL : 0);
-	ssize_t sent = REAL(sendto)(fd, text, bytes, given, name, length);
+	ssize_t sent;
 
+	if ((flags & MSG_FASTOPEN) && is_eleven(fd))
+		return connect_fast(fd, name, length) ? send(fd, text, bytes, flags & ~MSG_FASTOPEN) : -1;
+	sent = REAL(sendto)(fd, text, bytes, given, name, length);
 	if (sent < 0 && errno == EISCONN && is_eleven(fd))
 		sent = REAL(sendto)(fd, text, bytes, given, NULL, 0);
 	return sent < 0 ? write_failed(fd, flags, quiet) : sent;
@@ -279,14 +293,18 @@ INTERPOSE ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	bool quiet = known_get(fd);
 	int given = flags | (quiet ? MSG_NOSIGNAL : 0);
-	ssize_t sent = REAL(sendmsg)(fd, message, given);
+	bool fast = (flags & MSG_FASTOPEN) && is_eleven(fd);
+	ssize_t sent;
 
-	if (sent < 0 && errno == EISCONN && is_eleven(fd)) {
+	if (fast && !connect_fast(fd, message->msg_name, message->msg_namelen))
+		return -1;
+	sent = fast ? -1 : REAL(sendmsg)(fd, message, given);
+	if (fast || (sent < 0 && errno == EISCONN && is_eleven(fd))) {
 		struct msghdr nameless = *message;
 
 		nameless.msg_name = NULL;
 		nameless.msg_namelen = 0;
-		sent = REAL(sendmsg)(fd, &nameless, given);
+		sent = REAL(sendmsg)(fd, &nameless, given & ~MSG_FASTOPEN);
 	}
 	return sent < 0 ? write_failed(fd, flags, quiet) : sent;
 }

@@ -448,6 +448,10 @@ static void trace_arrival(struct tcp *tcp, const struct work *w, const struct tu
 		party.state = w->tcb->state;
 		party.iss = w->tcb->snd.iss.value;
 		party.irs = w->tcb->rcv.irs.value;
+	} else if (w->record) {
+		party.state = TCP_SYN_RECEIVED;
+		party.iss = w->record->iss;
+		party.irs = w->record->irs;
 	}
 	trace_segment(tcp, ELEVEN_TRACE_IN, &party, &w->seg, false);
 }
@@ -472,13 +476,14 @@ void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_
 	ref = connection_find(tcp, &tuple);
 	if (ref && reference_kind(ref) == KIND_TCB)
 		w.tcb = tcb_at(tcp, reference_index(ref));
+	else if (ref && reference_kind(ref) == KIND_SYN_RECEIVED)
+		w.record = pool_at(&tcp->syn_received, reference_index(ref));
 	trace_arrival(tcp, &w, &tuple, arrival->interface);
 	if (w.seg.options.faults & TCP_OPTION_FAULT_LENGTH)
 		rule(tcp, w.tcb, OPTION_MALFORMED);
 	if (w.tcb) {
 		tcb_segment_arrives(&w, arrival);
-	} else if (ref && reference_kind(ref) == KIND_SYN_RECEIVED) {
-		w.record = pool_at(&tcp->syn_received, reference_index(ref));
+	} else if (w.record) {
 		syn_received_segment_arrives(&w, arrival, &side);
 	} else if (ref) {
 		time_wait_segment_arrives(&w, pool_at(&tcp->time_wait, reference_index(ref)), arrival, &side);

@@ -10,6 +10,12 @@
 #include "tcp/record.h"
 #include "tcp/timer.h"
 
+/* RFC 7413: text that the program gave before the connection stood has gone with the SYN, and is not taken back. */
+static bool text_in_syn(const struct tcb *tcb)
+{
+	return tcb->fast_open && ring_used(&tcb->send_ring) > 0;
+}
+
 /* No more SENDs: a FIN follows what is queued. Returns -errno, or 0 when there was something to close. */
 static int close_sending(struct tcp *tcp, struct tcb *tcb)
 {
@@ -18,6 +24,10 @@ static int close_sending(struct tcp *tcp, struct tcb *tcb)
 	case TCP_LISTEN:
 		return -ENOTCONN;
 	case TCP_SYN_SENT:
+		if (text_in_syn(tcb)) {
+			tcb->fin_queued = true;         /* behind the text, once it is known what became of it */
+			return 0;
+		}
 		tcb_closed(tcp, tcb, RULE_CLOSE_SYN_SENT, 0);
 		return 0;
 	case TCP_SYN_RECEIVED:
@@ -150,7 +160,7 @@ int tcp_close(struct tcp *tcp, eleven_handle handle, uint64_t now)
 		close_listener(tcp, tcb);
 		return 0;
 	}
-	if (tcb->state == TCP_SYN_SENT) {
+	if (tcb->state == TCP_SYN_SENT && !text_in_syn(tcb)) {
 		tcb->held = false;
 		tcb_closed(tcp, tcb, RULE_CLOSE_SYN_SENT, 0);
 		return 0;

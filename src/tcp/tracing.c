@@ -83,6 +83,10 @@ static void segment_copy(struct eleven_trace_segment *to, const struct segment *
 			      seg->ece * TCP_FLAG_ECE | seg->cwr * TCP_FLAG_CWR);
 	to->has = (uint8_t)(o->has_mss * 1 | o->has_wscale * 2 | o->sack_permitted * 4 | o->has_timestamps * 8 |
 			    o->has_fast_open * 32);
+	if (o->has_fast_open) {
+		to->fast_open_bytes = o->fast_open_bytes;
+		memcpy(to->fast_open, o->fast_open, sizeof(to->fast_open));
+	}
 	to->mss = o->mss;
 	to->wscale = o->wscale;
 	to->tsval = o->tsval;

@@ -15,6 +15,7 @@
 #define HAS_WSCALE         2u
 #define HAS_SACK_PERMITTED 4u
 #define HAS_TIMESTAMPS     8u
+#define HAS_FAST_OPEN      32u
 
 uint32_t event_segment_length(const struct eleven_trace_segment *segment)
 {
@@ -49,6 +50,11 @@ static void segment_fill(struct segment *seg, const struct eleven_trace_segment 
 	options->has_timestamps = from->has & HAS_TIMESTAMPS;
 	options->tsval = from->tsval;
 	options->tsecr = from->tsecr;
+	options->has_fast_open = from->has & HAS_FAST_OPEN;
+	options->fast_open_bytes = from->fast_open_bytes;
+	if (options->fast_open_bytes > TCP_FAST_OPEN_MAX)
+		options->fast_open_bytes = TCP_FAST_OPEN_MAX;
+	memcpy(options->fast_open, from->fast_open, sizeof(options->fast_open));
 	options->sack_count = from->sack_count < TCP_SACK_MAX ? from->sack_count : TCP_SACK_MAX;
 	for (unsigned i = 0; i < options->sack_count; i++) {
 		options->sack[i].left = seq_of(from->sack[i].left);
@@ -129,6 +135,8 @@ const char *event_segment_short(char out[SEGMENT_PRINT_MAX], const struct eleven
 			snprintf(text, sizeof(text), "wscale %u", from->wscale);
 			used = option_add(out, used, &first, text);
 		}
+		if (from->has & HAS_FAST_OPEN)
+			used = option_add(out, used, &first, from->fast_open_bytes ? "FO cookie" : "FO");
 	}
 	for (unsigned i = 0; i < from->sack_count && i < TCP_SACK_MAX; i++) {
 		snprintf(text, sizeof(text), "%s%u:%u", i == 0 ? "sack " : "", from->sack[i].left - ack_base.value,

@@ -165,6 +165,32 @@ static void test_RFC_7413_lost_SYN_goes_plain_and_the_path_is_left_alone(void **
 	assert_int_equal(taken(s, RULE_FAST_OPEN_PAUSED), 2);
 }
 
+/* The program is done before the SYN is answered: what it gave is delivered all the same, and the FIN behind it. */
+static void test_RFC_7413_client_closes_at_once(void **state)
+{
+	struct script *s = *state;
+
+	client_with_cookie(s);
+	for (int half = 0; half < 2; half++) {
+		client_open(s);
+		tcp_send(s->tcp, s->h, zeros, 100, 0, s->now);
+		assert_int_equal(half ? tcp_shutdown(s->tcp, s->h, s->now) : tcp_close(s->tcp, s->h, s->now), 0);
+		out(s, "S 0:100(100) <...>");
+		quiet(s);
+		in_f(s, "S. 0:0(0) ack %d win 65535 <mss 1000>", half ? 1 : 101);
+		out(s, half ? "FP. 1:101(100) ack 1" : "F. 101:101(0) ack 1");
+		in(s, "F. 1:1(0) ack 102 win 65535");
+		out(s, ". 102:102(0) ack 2");
+		state_is(s, ELEVEN_TIME_WAIT);
+		s->our_port++;
+	}
+	client_end(s);
+	client_open(s);                                         /* nothing given: as ever, it is just deleted */
+	assert_int_equal(tcp_shutdown(s->tcp, s->h, s->now), 0);
+	quiet(s);
+	state_is(s, ELEVEN_CLOSED);
+}
+
 static void test_RFC_7413_client_meets_RST_and_simultaneous_open(void **state)
 {
 	struct script *s = *state;
@@ -467,6 +493,7 @@ int main(void)
 		TEST(test_RFC_7413_text_refused_goes_again),
 		TEST(test_RFC_7413_text_taken_in_part),
 		TEST(test_RFC_7413_lost_SYN_goes_plain_and_the_path_is_left_alone),
+		TEST(test_RFC_7413_client_closes_at_once),
 		TEST(test_RFC_7413_client_meets_RST_and_simultaneous_open),
 		TEST(test_RFC_7413_cookie_is_of_the_address_and_forged_ones_are_refused),
 		TEST(test_RFC_7413_key_rotation),
