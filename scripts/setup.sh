@@ -5,7 +5,8 @@
 # As root the missing ones are installed; otherwise the command that does it is printed, and the status is 1.
 set -eu
 
-build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev"
+build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev
+	libbpf-dev libdw-dev libelf-dev clang"
 test="libcmocka-dev iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
 	netcat-openbsd openssh-client openssh-server tshark openssl mandoc"
 bench="liblwip-dev valgrind iproute2"

@@ -30,7 +30,7 @@ def table(*words):
 
 def wrong_command_lines():
     for verb in VERBS:
-        words = [verb, "--eleven"] if verb == "netstat" else [verb]
+        words = [verb, "--eleven"] if verb in ("netstat", "watch") else [verb]
         ok(one_line(run("eleven", *words), 1, "eleven up"), f"no host: one line, status 1: eleven {' '.join(words)}")
         ok(one_line(run("eleven", verb, "--frob"), 2, "frob"), f"status 2 and one line: eleven {verb} --frob")
         ok(one_line(run("eleven", verb, "x y"), 2, "x y"), f"status 2 and one line: eleven {verb} 'x y'")
