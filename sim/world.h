@@ -169,6 +169,7 @@ struct world {
 	uint64_t broken_after;          /* observations that are still true */
 	/* O20: every so many events the stacks are saved, disturbed, and restored */
 	unsigned disturb_every;
+	bool scarce;                    /* allocations are refused: what that may do is allowed */
 	struct story_event story[STORY_EVENTS];
 	uint64_t story_count;
 	bool follow;                    /* print each event as it happens */
