@@ -192,8 +192,8 @@ static void listen_resume(void *context, uint64_t now)
 {
 	struct control *control = context;
 
-	(void)now;
-	loop_add(host_loop(control->host), control->fd, EPOLLIN, listener_ready, control);
+	if (loop_add(host_loop(control->host), control->fd, EPOLLIN, listener_ready, control) < 0)
+		loop_deadline_set(host_loop(control->host), &control->listen_again, now + MS(500));
 }
 
 static uint64_t control_hook(void *context, uint64_t now)

@@ -344,9 +344,12 @@ void pair_mute(int program)
 	shutdown(program, SHUT_WR);
 }
 
+/* What stays of the filler would pass for text, so a refusal that may be a passing one is not the last word. */
+#define DRAIN_TRIES 32u
+
 void pair_drain(struct sock *sock)
 {
-	uint32_t left = sock->filled_bytes;
+	uint32_t left = sock->filled_bytes, tries = DRAIN_TRIES;
 	int program = sock->stashed ? stash_open(sock) : -1;
 
 	if (program >= 0)
@@ -355,9 +358,9 @@ void pair_drain(struct sock *sock)
 		size_t room = sizeof(sock->service->scratch);
 		ssize_t got = recv(sock->fd, sock->service->scratch, left - 1 < room ? left - 1 : room, MSG_DONTWAIT);
 
-		if (got <= 0)
+		if (got == 0 || (got < 0 && (errno == EAGAIN || --tries == 0)))
 			break;
-		left -= (uint32_t)got;
+		left -= got > 0 ? (uint32_t)got : 0;
 	}
 	if (sock->stashed)
 		stash_close(sock, program);

@@ -48,6 +48,11 @@ static bool text_move(struct sock *sock)
 		taken = pair_take(sock, room, bytes);
 		eleven_send_commit(sock_stack(sock), sock->handle, taken > 0 ? (size_t)taken : 0, send_flags(sock),
 				   sock_now(sock));
+		if (taken < 0) {
+			sock->starved = true;   /* no other event need follow */
+			sock_list(sock);
+			return false;
+		}
 		if (taken <= 0)
 			break;
 		sock->since = sock_now(sock);
@@ -85,6 +90,8 @@ static ssize_t text_send(const struct sock *sock, const struct eleven_slice *tex
 	for (int i = 0; i < slices; i++)
 		part[i] = (struct iovec){ (void *)text[i].bytes, text[i].length };
 	sent = sendmsg(sock->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
+		return -EAGAIN;         /* the kernel is short of memory: it will say when it has some */
 	return sent < 0 ? -errno : sent;
 }
 
@@ -112,8 +119,13 @@ void pump_to_program(struct sock *sock)
 			sock->blocked_out = true;
 			return;
 		}
-		if (sent < 0) {
+		if (sent == -EPIPE || sent == -ECONNRESET) {
 			eleven_shutdown_receive(sock_stack(sock), sock->handle, sock_now(sock));
+			return;
+		}
+		if (sent < 0) {                 /* its text would be lost in silence: both ends hear of it */
+			sock_release(sock, true);
+			sock_reset(sock, (int)-sent);
 			return;
 		}
 		eleven_receive_commit(sock_stack(sock), sock->handle, (size_t)sent, sock_now(sock));

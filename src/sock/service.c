@@ -197,6 +197,12 @@ static bool sock_look(struct sock *sock)
 		listener_step(sock);
 		return false;
 	} else if (sock->phase == SOCK_LINGERING || pair_is_held(sock)) {
+		if (sock->starved && sock->phase == SOCK_CONNECTED) {
+			sock->starved = false;
+			sock_unlist(sock);
+			pump_from_program(sock);
+			host_kick(sock->host);
+		}
 		return false;
 	}
 	sock_release(sock, false);

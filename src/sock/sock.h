@@ -77,6 +77,7 @@ struct sock {
 	bool waited_for : 1;            /* CONNECTING: it blocks, and will see it when its end turns writable */
 	bool kept : 1;                  /* a byte that was sent on is still in the host's queue */
 	bool blocked_in : 1;            /* the stack's send buffer is full: waits for SIGNAL_SEND */
+	bool starved;                   /* the kernel refused to give its text: the sweep asks again */
 	bool blocked_out : 1;           /* the pair is full: waits for EPOLLOUT */
 	bool program_shut : 1;          /* the program will write no more */
 	bool fin_given : 1;             /* … and the stack knows */

@@ -130,7 +130,7 @@ def other_compiler(name, *flags):
     if not shutil.which(name):
         return None, f"{name} is not here"
     program = TMP / f"replay-{name}{flags[0]}"
-    done = subprocess.run([f"{tap.SOURCE}/tests/programs/replay.sh", str(program), name, *flags], capture_output=True,
+    done = subprocess.run([f"{tap.SOURCE}/tests/tools/replay.sh", str(program), name, *flags], capture_output=True,
                           text=True)
     return (program, "") if done.returncode == 0 else (None, " ".join(done.stderr.split())[:300])
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* FILE...: the trace hash of each recording, or what is wrong with it.  Built by tests/programs/replay.sh. */
+/* FILE...: the trace hash of each recording, or what is wrong with it.  Built by tests/tools/replay.sh. */
 #include <inttypes.h>
 #include <stdio.h>
 
