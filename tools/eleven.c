@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "eleven.h"
+#include "memory.h"
 #include "verbs.h"
 
 static const struct verb {
@@ -59,6 +60,7 @@ static int verb_start(const struct verb *verb, int argc, char **argv)
 	argv[0] = name;
 	program_invocation_name = program_invocation_short_name = name;
 	argp_err_exit_status = 2;
+	memory_ends_program(verb->run != verb_up);
 	return verb->run(argc, argv);
 }
 
@@ -131,10 +133,14 @@ static error_t verb_parser(int key, char *argument, struct argp_state *state)
 void verb_parse(const struct argp *argp, unsigned flags, int argc, char **argv, void *input)
 {
 	struct argp wrapped = *argp;
+	error_t error;
 
 	verb_argp = argp;
 	wrapped.parser = verb_parser;
-	if (argp_parse(&wrapped, argc, argv, flags, NULL, input) != 0)
+	error = argp_parse(&wrapped, argc, argv, flags, NULL, input);
+	if (error == ENOMEM)
+		verb_fail("out of memory");
+	if (error != 0)
 		exit(2);
 }
 

@@ -191,6 +191,7 @@ static void signal_came(void *context, int fd, uint32_t events)
 static int signals_take(struct up *up)
 {
 	sigset_t set;
+	int error;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
@@ -204,7 +205,8 @@ static int signals_take(struct up *up)
 	up->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (up->signal_fd < 0)
 		return failed("signalfd", -errno);
-	return loop_add(up->loop, up->signal_fd, EPOLLIN, signal_came, up);
+	error = loop_add(up->loop, up->signal_fd, EPOLLIN, signal_came, up);
+	return error < 0 ? failed("start", error) : 0;
 }
 
 /* A descriptor for each socket of each program: as many as the system allows. */
