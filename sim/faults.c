@@ -155,7 +155,8 @@ int main(int argc, char **argv)
 		{ 0 },
 	};
 	static const struct argp argp = {
-		options, option_parse, NULL, "Refuses every allocation of the core once, over fifty worlds; prints TAP.",
+		options, option_parse, NULL,
+		"Refuses every allocation of the core once, over fifty worlds; prints TAP.",
 		NULL, NULL, NULL
 	};
 

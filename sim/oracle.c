@@ -53,7 +53,8 @@ static bool is_scarce(const struct world *world)
 {
 	const struct spec *s = &world->spec;
 
-	return world->scarce || s->connections_max < 2 * s->conversations + 2 * LISTENERS || s->syn_received_max < s->conversations ||
+	return world->scarce || s->connections_max < 2 * s->conversations + 2 * LISTENERS ||
+	       s->syn_received_max < s->conversations ||
 	       s->time_wait_max < 2 * s->conversations || s->backlog < s->conversations || s->ports >= 2 ||
 	       s->memory_kb >= 64 || s->replies_max < s->conversations;
 }

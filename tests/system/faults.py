@@ -91,7 +91,8 @@ def tools():
         status, reference, _ = program(["eleven", *words], {**faulty, "FAULT_LOG": str(log)})
         tries = [(place, count) for place in places(counted(log)[0]) for count in (1, 1000000)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            bad = [said for said in pool.map(lambda t, w=words, r=reference: tool_tried(w, r, *t, faulty), tries) if said]
+            said = pool.map(lambda t, w=words, r=reference: tool_tried(w, r, *t, faulty), tries)
+            bad = [problem for problem in said if problem]
         ok(not bad, f"eleven {' '.join(words).replace(str(copy), 'FILE')}: {len(tries)} refusals of memory",
            "\n".join(bad[:4]))
     ok(program(["eleven", "down"], env)[0] == 0, "and the host is none the worse")
@@ -110,8 +111,8 @@ class Host:
         if tun:
             command += ["--tun", f"d{name}"[:15], "--address", f"10.7.{tun}.2/24", "--kernel-address", f"10.7.{tun}.1"]
         self.log = TMP / f"{name}.log"
-        self.process = subprocess.Popen(command, env=environment(name, LOG=self.log, **faults), stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=TMP)
+        self.process = subprocess.Popen(command, env=environment(name, LOG=self.log, **faults),
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=TMP)
         wait_until(lambda: self.process.poll() is not None or
                    program(["eleven", "link", "show"], self.plain)[0] == 0, 30)
 
@@ -124,20 +125,23 @@ class Host:
     def exchange(self, number):
         """A server and a client; what the client printed."""
         port = str(8000 + number)
-        server = subprocess.Popen(["eleven", "run", "--host", "b", "--", "server", "--reuse", "--port", port], env=self.plain,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=TMP)
+        server = subprocess.Popen(["eleven", "run", "--host", "b", "--", "server", "--reuse", "--port", port],
+                                  env=self.plain, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=TMP)
         wait_until(lambda: server.poll() is not None or
                    f":{port} " in program(["eleven", "netstat", "-ltn"], self.plain)[1], 10)
-        status, out, err = program(["eleven", "run", "--host", "a", "--", "client", "--port", port, "10.0.0.2"], self.plain,
-                                   text="one\n")
+        status, out, err = program(["eleven", "run", "--host", "a", "--", "client", "--port", port, "10.0.0.2"],
+                                   self.plain, text="one\n")
         server.kill()
         server.wait()
         return "hangs" if status is None else out + err
 
     def quiet(self):
         """Nothing is open but what waits for 2 MSL."""
-        return wait_until(lambda: not [line for line in program(["eleven", "netstat", "-ant"], self.plain)[1].splitlines()
-                                       if line.startswith("tcp") and "TIME_WAIT" not in line], 20)
+        def open_ones():
+            listed = program(["eleven", "netstat", "-ant"], self.plain)[1].splitlines()
+            return [line for line in listed if line.startswith("tcp") and "TIME_WAIT" not in line]
+
+        return wait_until(lambda: not open_ones(), 20)
 
     def end(self):
         if self.gone():
@@ -168,7 +172,7 @@ def host_tried(name, reference, allow=("",), **faults):
     if first == "hangs" or "ONE" not in second:
         return f"{name}: first {first!r}, second {second!r}; host: {said[:300]}"
     if not quiet or not descriptors or status not in (0, 1):
-        return f"{name}: {listed} quiet {quiet}, descriptors {descriptors} of {reference}, status {status}: {said[:300]}"
+        return f"{name}: {listed} quiet {quiet}, {descriptors} of {reference}, status {status}: {said[:300]}"
     return None
 
 
@@ -210,7 +214,8 @@ def link():
         server.kill()
         server.wait()
         status, text = host.end()
-        return None if said[1] == "400000" and status == 0 else f"{word} at {place}: {said} status {status} {text[:200]}"
+        fine = said[1] == "400000" and status == 0
+        return None if fine else f"{word} at {place}: {said} status {status} {text[:200]}"
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         bad = [said for said in pool.map(tried, enumerate(rounds)) if said]
@@ -234,7 +239,8 @@ def stalled():
     host.process.send_signal(signal.SIGCONT)
     said = curl.communicate(timeout=90)[0]
     server.kill()
-    ok(said == "3000000" and host.end()[0] == 0, "a host that is stopped for three seconds finishes what it began", said)
+    ok(said == "3000000" and host.end()[0] == 0, "a host that is stopped for three seconds finishes what it began",
+       said)
 
 
 # ---------------------------------------------------------------- programs killed
