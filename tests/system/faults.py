@@ -112,7 +112,8 @@ class Host:
             command += ["--tun", f"d{name}"[:15], "--address", f"10.7.{tun}.2/24", "--kernel-address", f"10.7.{tun}.1"]
         self.log = TMP / f"{name}.log"
         self.process = subprocess.Popen(command, env=environment(name, LOG=self.log, **faults),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=TMP)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, cwd=TMP)
         wait_until(lambda: self.process.poll() is not None or
                    program(["eleven", "link", "show"], self.plain)[0] == 0, 30)
 
