@@ -56,12 +56,22 @@ void connection_established(struct tcp *tcp, struct tcb *tcb)
 	timer_acked(tcp, tcb);
 }
 
+/*
+ * How far back an ACK may lie: RFC 5961 §5.2 has MAX.SND.WND, but no further than what was ever acknowledged, or a peer
+ * with a large scale could inject with one guess in four (CVE-2023-52881).
+ */
+static uint32_t ack_reach(const struct tcb *tcb)
+{
+	uint32_t acked = seq_distance(tcb->snd.una, seq_add(tcb->snd.iss, 1));
+
+	return tcb->bytes_out < UINT32_MAX / 2 ? min_u32(acked, tcb->snd.wnd_max) : tcb->snd.wnd_max;
+}
+
 /* RFC 5961 §5.2, and an ACK of what was never sent. */
 static bool ack_in_range(struct work *w)
 {
 	struct tcb *tcb = w->tcb;
-
-	struct seq oldest = seq_sub(tcb->snd.una, tcb->snd.wnd_max);
+	struct seq oldest = seq_sub(tcb->snd.una, ack_reach(tcb));
 
 	if (seq_within(w->seg.ack, oldest, seq_distance(tcb->snd.max, oldest) + 1))
 		return true;
