@@ -114,6 +114,11 @@ unsigned ranges_recent(const struct ranges *r, struct seq_range out[], unsigned 
 	return found;
 }
 
+unsigned ranges_ending_behind(const struct ranges *r, struct seq seq)
+{
+	return ranges_before(r, seq_add(seq, 1));
+}
+
 bool ranges_contains(const struct ranges *r, struct seq seq)
 {
 	return ranges_covers(r, seq, seq_add(seq, 1));

@@ -57,6 +57,9 @@ uint32_t ranges_bytes(const struct ranges *r);
 /* The n ranges stamped last, the latest first; returns how many there are. */
 unsigned ranges_recent(const struct ranges *r, struct seq_range out[], unsigned n);
 
+/* The index of the first range that ends behind `seq`; `count` when there is none. */
+unsigned ranges_ending_behind(const struct ranges *r, struct seq seq);
+
 bool ranges_contains(const struct ranges *r, struct seq seq);
 
 /* Is all of [left, right) in the set? */

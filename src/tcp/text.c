@@ -97,14 +97,36 @@ void text_duplicate(const struct tcp *tcp, struct tcb *tcb, struct seq left, str
 		tcb->rcv.dup_right = seq_min(right, tcb->rcv.nxt);
 		return;
 	}
-	for (unsigned i = 0; ranges && i < ranges->count; i++) {
-		struct seq from = seq_max(left, ranges->at[i].left), to = seq_min(right, ranges->at[i].right);
+	if (ranges) {
+		unsigned i = ranges_ending_behind(ranges, left);
 
-		if (seq_lt(from, to)) {
-			tcb->rcv.dup_left = from;
-			tcb->rcv.dup_right = to;
-			return;
+		if (i < ranges->count && seq_lt(ranges->at[i].left, right)) {
+			tcb->rcv.dup_left = seq_max(left, ranges->at[i].left);
+			tcb->rcv.dup_right = seq_min(right, ranges->at[i].right);
 		}
+	}
+}
+
+/*
+ * Text to its place in the ring, but where some is already: of two segments that say different things about a byte the
+ * one that came first counts, in whatever order they lie.  Whoever watches sees what the program will see.
+ */
+static void text_place(const struct tcp *tcp, const struct tcb *tcb, struct seq text, const uint8_t *bytes, uint32_t n)
+{
+	const struct ranges *ranges = reassembly_of(tcp, tcb);
+	uint32_t base = ring_used(&tcb->receive_ring), done = 0;
+	struct seq end = seq_add(text, n);
+	unsigned i = ranges ? ranges_ending_behind(ranges, text) : 0;
+
+	while (done < n) {
+		struct seq at = seq_add(text, done);
+		bool more = ranges && i < ranges->count && seq_lt(ranges->at[i].left, end);
+		struct seq until = more ? seq_max(ranges->at[i].left, at) : end;
+
+		ring_write_at(&tcb->receive_ring, &tcp->buffers, base + seq_distance(at, tcb->rcv.nxt), bytes + done,
+			      seq_distance(until, at));
+		done = seq_distance(more ? seq_min(ranges->at[i].right, end) : end, text);
+		i++;
 	}
 }
 
@@ -126,13 +148,12 @@ static void text_out_of_order(struct work *w, struct seq text)
 			reassembly_release(tcp, tcb);
 		return;
 	}
+	text_place(tcp, tcb, text, w->seg.text, w->seg.text_bytes);
 	if (!ranges_add(ranges, text, seq_add(text, w->seg.text_bytes))) {
-		rule(tcp, tcb, TEXT_TOO_MANY_GAPS);
+		rule(tcp, tcb, TEXT_TOO_MANY_GAPS);     /* what was placed is nothing to anybody */
 		return;
 	}
 	rule(tcp, tcb, TEXT_OUT_OF_ORDER);
-	ring_write_at(&tcb->receive_ring, &tcp->buffers, ring_used(&tcb->receive_ring) + offset, w->seg.text,
-		      w->seg.text_bytes);
 }
 
 /* RCV.NXT moves over the text that has come, and over what waited behind it. */
@@ -239,7 +260,7 @@ static void text_in_order(struct work *w)
 		}
 		if (bytes == 0)
 			return;
-		ring_write_at(&tcb->receive_ring, &tcp->buffers, ring_used(&tcb->receive_ring), w->seg.text, bytes);
+		text_place(tcp, tcb, tcb->rcv.nxt, w->seg.text, bytes);
 		text_deliver(tcp, tcb, bytes);
 		tcb_signal(tcp, tcb, ELEVEN_SIGNAL_RECEIVE);
 	}
