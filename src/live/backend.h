@@ -20,9 +20,20 @@ struct backend_options {
 /* Stacks as they come; NULL: not wanted. */
 typedef void backend_stack_fn(void *context, const struct live_stack *stack);
 
+/* What sock_diag says of the socket with a record's ends, now. */
+struct backend_answer {
+	uint64_t cookie, netns;
+	uint64_t since;                 /* in this state; 0: not known */
+	uint32_t inode;
+	uint8_t state;                  /* enum kernel_state */
+	bool small;                     /* TIME_WAIT, or an orphan in FIN_WAIT2 */
+};
+typedef bool backend_ask_fn(void *context, const struct live_record *record, struct backend_answer *answer);
+
 struct backend_sink {
 	struct tracker *tracker;
 	backend_stack_fn *stack;
+	backend_ask_fn *ask;
 	void *context;
 };
 
@@ -30,7 +41,7 @@ struct backend {
 	const char *name;
 	/* -errno with a reason in `problem`: in one line, and what would help. */
 	int (*open)(void **state, const struct backend_options *options, char problem[BACKEND_PROBLEM_MAX]);
-	/* For poll(); readable at the latest when much has come. */
+	/* For poll(): readable when something has come; -1: look now and then. */
 	int (*fd)(void *state);
 	/* Takes all that is there now. The number of records, or -errno when the source is broken. */
 	int (*read)(void *state, const struct backend_sink *sink, uint64_t now);

@@ -84,6 +84,21 @@ void conn_remove(struct tracker *tracker, struct live_conn *conn)
 	free(conn);
 }
 
+void conn_rename(struct tracker *tracker, struct live_conn *conn, uint64_t cookie)
+{
+	struct live_conn **at = &tracker->buckets[bucket_of(conn->cookie)];
+	struct live_conn **bucket = &tracker->buckets[bucket_of(cookie)];
+
+	while (*at != conn)
+		at = &(*at)->next;
+	*at = conn->next;
+	conn->cookie = cookie;
+	conn->next = *bucket;
+	*bucket = conn;
+	if (conn->state == ELEVEN_LISTEN)
+		conn_note_listener(tracker, conn);
+}
+
 void conn_set_small(struct tracker *tracker, struct live_conn *conn, bool small)
 {
 	if (conn->small != small)

@@ -52,6 +52,7 @@ struct held_change {
 	uint64_t ready;                 /* when it may go out */
 	struct live_record closing;     /* of a move to CLOSED: what it was judged by */
 	bool judged_again;              /* and may be */
+	bool dropped;                   /* was a mistake, and does not go out */
 };
 
 /* A reset for a packet that no socket was for. */
@@ -84,6 +85,7 @@ struct tracker {
 struct live_conn *conn_find(const struct tracker *tracker, uint64_t cookie);
 struct live_conn *conn_add(struct tracker *tracker, uint64_t cookie);
 void conn_remove(struct tracker *tracker, struct live_conn *conn);
+void conn_rename(struct tracker *tracker, struct live_conn *conn, uint64_t cookie);
 /* Moves it to the newest. */
 void conn_touch(struct tracker *tracker, struct live_conn *conn);
 void conn_set_small(struct tracker *tracker, struct live_conn *conn, bool small);
@@ -102,6 +104,8 @@ enum live_cause judge_close(const struct tracker *tracker, const struct live_con
 			    const struct live_record *record);
 /* Where it is then: CLOSED, or still there as TIME_WAIT or FIN_WAIT2. */
 enum eleven_state judge_rest(const struct live_conn *conn, enum eleven_state before, const struct live_record *record);
+/* SOCK_DESTROY: the call is not the owner's. */
+bool judge_killed(const struct live_conn *conn, const struct live_record *record);
 /* Cause of any other move. */
 enum live_cause judge_move(enum eleven_state before, enum eleven_state after, const struct live_record *record);
 
@@ -114,8 +118,5 @@ void names_destroy(struct names *names);
 void names_put(struct names *names, pid_t pid, uint32_t uid, const char comm[16]);
 /* Fills in comm and uid by who->pid; from /proc when nobody told. */
 void names_get(struct names *names, struct live_who *who);
-
-void live_record_endpoints(const struct live_record *record, struct eleven_endpoint *local,
-			   struct eleven_endpoint *remote);
 
 #endif

@@ -123,7 +123,8 @@ void tracker_flush(struct tracker *tracker, uint64_t now, bool all, live_change_
 	for (size_t i = 0; i < count; i++) {
 		struct live_conn *conn = list[i]->cookie ? conn_find(tracker, list[i]->cookie) : NULL;
 
-		sink(context, &list[i]->change);
+		if (!list[i]->dropped)
+			sink(context, &list[i]->change);
 		free(list[i]->change.frames);
 		if (conn != NULL && conn->held == list[i]->serial) {
 			conn->held = 0;

@@ -36,14 +36,26 @@ enum eleven_state live_state(unsigned kernel_state)
 	}
 }
 
+#define LISTENER_NS 1000000000ull       /* closing one with a full queue takes no longer */
+#define LISTENER_NEAR_NS 200000ull      /* where the time is all there is to tell by */
+
 static bool figures_known(const struct live_record *record)
 {
 	return !(record->flags & LIVE_RECORD_REQUEST);
 }
 
+/* SOCK_DESTROY sends its reset before it closes, all others that the state calls for do so after. */
+bool judge_killed(const struct live_conn *conn, const struct live_record *record)
+{
+	if (record->kind != LIVE_RECORD_STATE || (record->states & 15) != KERNEL_CLOSE)
+		return false;
+	return record->detail == ECONNABORTED ||
+	       (!figures_known(record) && conn->state != ELEVEN_CLOSED && conn->reset_sent == RESET_STATE);
+}
+
 enum eleven_state judge_rest(const struct live_conn *conn, enum eleven_state before, const struct live_record *record)
 {
-	if (conn->reset_sent != RESET_NONE || conn->reset_received || record->detail != 0)
+	if (conn->reset_sent != RESET_NONE || conn->reset_received || record->detail != 0 || conn->error != 0)
 		return ELEVEN_CLOSED;
 	if (before == ELEVEN_CLOSING)
 		return ELEVEN_TIME_WAIT;
@@ -67,8 +79,8 @@ static enum live_cause judge_abort(const struct tracker *tracker, const struct l
 	if (conn->reset_sent == RESET_CLOSE_UNREAD)
 		return LIVE_CAUSE_CLOSE_UNREAD;
 	if (tracker->listener_closed_time != 0 && tracker->listener_closed_tid == (pid_t)record->tid &&
-	    tracker->listener_closed_port == record->local_port && conn->inode == 0 && !conn->accepted &&
-	    record->time - tracker->listener_closed_time < 1000000000)
+	    tracker->listener_closed_port == record->local_port && conn->inode == 0 &&
+	    record->time - tracker->listener_closed_time < (figures_known(record) ? LISTENER_NS : LISTENER_NEAR_NS))
 		return LIVE_CAUSE_LISTENER_CLOSED;
 	if (before == ELEVEN_SYN_SENT)
 		return LIVE_CAUSE_CONNECT_CLOSED;
@@ -128,6 +140,8 @@ enum live_cause judge_close(const struct tracker *tracker, const struct live_con
 	if (conn->reset_received)
 		return before == ELEVEN_SYN_SENT ? LIVE_CAUSE_REFUSED :
 		       conn->peer_lost_state ? LIVE_CAUSE_PEER_LOST_STATE : LIVE_CAUSE_PEER_RESET;
+	if (judge_killed(conn, record))
+		return LIVE_CAUSE_KILLED;
 	cause = judge_error(conn, before, record);
 	if (cause != LIVE_CAUSES)
 		return cause;

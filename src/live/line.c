@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "view/text.h"
 
@@ -59,7 +60,10 @@ const char *live_who_text(char out[LINE_WHO_MAX], const struct live_change *chan
 	int used;
 
 	text_escape(comm, sizeof(comm), who->comm, sizeof(who->comm));
-	if (who->pid == 0 || who->how == LIVE_HOW_NONE) {
+	if ((who->pid == 0 || who->how == LIVE_HOW_NONE) && who->uid != UINT32_MAX && geteuid() != 0 &&
+	    geteuid() != who->uid) {
+		snprintf(out, LINE_WHO_MAX, "-(uid %u, no permission)", who->uid);
+	} else if (who->pid == 0 || who->how == LIVE_HOW_NONE) {
 		snprintf(out, LINE_WHO_MAX, change->number == 0 ? "-(no socket)" : "-(unknown)");
 	} else if (who->how == LIVE_HOW_LISTENER) {
 		snprintf(out, LINE_WHO_MAX, change->inode ? "-(accepted from %d/%s)" : "-(accept queue of %d/%s)",

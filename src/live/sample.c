@@ -11,6 +11,7 @@
 #include "live/conn.h"
 
 #define TIME_WAIT_NS 60000000000ull     /* Linux has it built in */
+#define LOOKED_MAX 4096u                /* newest connections that one row is compared with */
 #define TIMER_SLACK_NS 1500000000ull    /* timers of sleeping sockets are rounded */
 
 static void who_set(struct live_conn *conn, const struct conn_view *row)
@@ -42,13 +43,29 @@ static struct live_conn *conn_from_row(struct tracker *tracker, const struct con
 	conn->family = (uint8_t)row->family;
 	conn->inode = (uint32_t)row->inode;
 	conn->state = row->state;
+	if (row->uid != VIEW_ABSENT)
+		conn->who.uid = (uint32_t)row->uid;
 	return conn;
+}
+
+/* Without a listener in sight the ports tell, if only ours is one that connect() chooses. */
+static enum live_direction conn_went_out(const struct tracker *tracker, const struct live_conn *conn)
+{
+	const struct tracker_options *options = &tracker->options;
+	bool ours = conn->local.port >= options->ports_first && conn->local.port <= options->ports_last;
+	bool theirs = conn->remote.port >= options->ports_first && conn->remote.port <= options->ports_last;
+	struct live_conn turned = *conn;
+
+	turned.local = conn->remote;
+	if (conn_listener(tracker, &turned) != NULL || (ours && !theirs))
+		return LIVE_OUT;
+	return theirs && !ours ? LIVE_IN : LIVE_EITHER;
 }
 
 static void direction_set(struct tracker *tracker, struct live_conn *conn)
 {
 	if (conn->state != ELEVEN_LISTEN && conn->direction == LIVE_EITHER && conn->state != ELEVEN_SYN_SENT)
-		conn->direction = conn_listener(tracker, conn) ? LIVE_IN : LIVE_OUT;
+		conn->direction = conn_listener(tracker, conn) ? LIVE_IN : conn_went_out(tracker, conn);
 	if (conn->state == ELEVEN_SYN_SENT)
 		conn->direction = LIVE_OUT;
 }
@@ -140,6 +157,26 @@ static struct live_conn *row_new(struct tracker *tracker, const struct conn_view
 	return conn;
 }
 
+/*
+ * What is left of a socket has another cookie than the socket had, if nobody had asked for that before it ended.  The
+ * rows of TIME_WAIT that are not known are few, and so are the sockets destroyed since the last dump.
+ */
+static struct live_conn *destroyed_find(struct tracker *tracker, const struct conn_view *row)
+{
+	struct live_conn *conn = tracker->newest;
+
+	for (unsigned looked = 0; conn != NULL && looked < LOOKED_MAX; conn = conn->older, looked++) {
+		if (conn->destroyed == 0 || conn->local.port != row->local.port ||
+		    conn->remote.port != row->remote.port || conn->netns != row->netns ||
+		    memcmp(&conn->local.address, &row->local.address, sizeof(row->local.address)) != 0 ||
+		    memcmp(&conn->remote.address, &row->remote.address, sizeof(row->remote.address)) != 0)
+			continue;
+		tracker_rename(tracker, conn->cookie, row->cookie);
+		return conn;
+	}
+	return NULL;
+}
+
 static void row_apply(struct tracker *tracker, const struct conn_view *row, uint64_t begun, uint64_t now,
 		      bool small_only)
 {
@@ -154,7 +191,9 @@ static void row_apply(struct tracker *tracker, const struct conn_view *row, uint
 		return;                 /* the records know better */
 	if (small_only && fresh && !row_request(row))
 		return;                 /* ended before watching, or was forgotten */
-	if (fresh)
+	if (fresh && row_small(row))
+		conn = destroyed_find(tracker, row);
+	if (conn == NULL)
 		conn = row_new(tracker, row);
 	conn->seen = begun;
 	if (row->inode != 0)
@@ -203,6 +242,8 @@ static void conn_vanish(struct tracker *tracker, struct live_conn *conn, uint64_
 	request_set(tracker, conn, false);
 	if (conn->destroyed != 0 && conn->destroyed < time)
 		time = conn->destroyed;
+	if (time < conn->since)
+		time = conn->since;
 	change_queue(tracker, conn, ELEVEN_CLOSED, cause, time, now)->change.sampled = true;
 }
 
@@ -229,8 +270,10 @@ void tracker_dump(struct tracker *tracker, const struct view *view, uint64_t net
 		bool small = conn->small || conn->request;
 
 		older = conn->older;
-		if (conn->netns != netns || conn->state == ELEVEN_CLOSED || conn->seen >= begun ||
-		    conn->since >= begun || (small_only && !small) || !(states & states_of(conn)))
+		if (conn->netns != netns || conn->cookie & LIVE_COOKIE_MADE_UP || conn->state == ELEVEN_CLOSED)
+			continue;
+		if (conn->seen >= begun || conn->since >= begun || (small_only && !small) ||
+		    !(states & states_of(conn)))
 			continue;
 		conn_vanish(tracker, conn, now);
 	}
@@ -246,6 +289,8 @@ void tracker_destroyed(struct tracker *tracker, const struct conn_view *row, uin
 		direction_set(tracker, conn);
 	}
 	/* It may live on in TIME_WAIT: the next dump tells. */
-	if (conn != NULL)
+	if (conn != NULL) {
 		conn->destroyed = now;
+		conn_touch(tracker, conn);
+	}
 }

@@ -3,6 +3,7 @@
 #include "live/stock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +34,19 @@ uint64_t stock_home(void)
 uint64_t stock_fin_timeout_ns(void)
 {
 	return lens_sysctl("tcp_fin_timeout", 60) * 1000000000;
+}
+
+void stock_port_range(uint16_t *first, uint16_t *last)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+
+	*first = 32768;
+	*last = 60999;
+	if (file == NULL)
+		return;
+	if (fscanf(file, "%hu %hu", first, last) != 2)
+		*last = 60999;
+	fclose(file);
 }
 
 static bool stock_has(const struct stock *stock, uint64_t netns)
@@ -224,4 +238,22 @@ void stock_ports(struct stock *stock, struct live_change **changes, size_t count
 		view_free(&view);
 	}
 	stock->next_ports = clock_ns() + 20 * (clock_ns() - begun);
+}
+
+bool stock_find(struct stock *stock, int family, const struct eleven_endpoint *local,
+		const struct eleven_endpoint *remote, struct conn_view *found)
+{
+	struct conn_view which;
+
+	conn_view_init(&which);
+	which.family = family;
+	which.local = *local;
+	which.remote = *remote;
+	which.cookie = UINT64_MAX;      /* any */
+	for (size_t i = 0; i < stock->count; i++)
+		if (diag_get(&stock->spaces[i].dumps, &which, found) == 0) {
+			since_tell(found, stock->fin_timeout_ms);
+			return true;
+		}
+	return false;
 }

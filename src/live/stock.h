@@ -43,6 +43,9 @@ uint64_t stock_due(const struct stock *stock);
 void stock_dump(struct stock *stock);
 /* The dump, if there was one, and ends that came, into the tracker. */
 void stock_apply(struct stock *stock, struct tracker *tracker, uint64_t now);
+/* The socket with these ends, in any namespace; conn_view_free() lets go of it. */
+bool stock_find(struct stock *stock, int family, const struct eleven_endpoint *local,
+		const struct eleven_endpoint *remote, struct conn_view *found);
 /* Fills in the ports that connect() has chosen meanwhile. */
 void stock_ports(struct stock *stock, struct live_change **changes, size_t count);
 /* Readable when a socket of ours ended; -1: not listened to. */
@@ -51,5 +54,7 @@ int stock_fd(const struct stock *stock);
 /* Number of the namespace that we are in. */
 uint64_t stock_home(void);
 uint64_t stock_fin_timeout_ns(void);
+/* Ports that connect() chooses from. */
+void stock_port_range(uint16_t *first, uint16_t *last);
 
 #endif

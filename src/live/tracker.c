@@ -95,7 +95,7 @@ static void who_from_call(struct tracker *tracker, struct live_who *who, const s
 /* Addresses, figures, and the owner if it is the one that calls. */
 static void conn_update(struct tracker *tracker, struct live_conn *conn, const struct live_record *record)
 {
-	bool killed = record->detail == ECONNABORTED && record->kind == LIVE_RECORD_STATE;
+	bool killed = judge_killed(conn, record);
 
 	live_record_endpoints(record, &conn->local, &conn->remote);
 	conn->family = record->flags & LIVE_RECORD_V6 ? 6 : 4;
@@ -250,6 +250,8 @@ static void record_state(struct tracker *tracker, const struct live_record *reco
 	}
 	held = change_queue(tracker, conn, after, judge_move(before, after, record), record->time, now);
 	figures_note(&held->change, record);
+	/* Without figures nothing tells how long it has been a request. */
+	held->change.sampled = held->change.cause == LIVE_CAUSE_SYN && record->flags & LIVE_RECORD_REQUEST;
 }
 
 /* ---------------------------------------------------------------- what comes before and after a move to CLOSED */
@@ -272,7 +274,8 @@ static void judge_again(struct tracker *tracker, struct live_conn *conn)
 static void record_lost_reset(struct tracker *tracker, const struct live_record *record, uint64_t now)
 {
 	struct lost_reset *reset = &tracker->resets[tracker->reset_next++ % RESETS_KEPT];
-	struct live_conn none = { .who = { .fd = -1, .uid = UINT32_MAX }, .netns = record->netns, .since = 0 };
+	struct live_conn none = { .who = { .fd = -1, .uid = UINT32_MAX },
+				  .netns = record->netns ? record->netns : VIEW_ABSENT };
 	bool syn = (record->states & 0x12) == 0x02;     /* SYN without ACK */
 
 	live_record_endpoints(record, &reset->local, &reset->remote);
@@ -306,6 +309,18 @@ static bool peer_had_no_socket(const struct tracker *tracker, const struct live_
 	return false;
 }
 
+/* TIME_WAIT does not answer with RST: it was an orphan in FIN_WAIT2, which could not be told apart. */
+static void orphan_mend(struct tracker *tracker, struct live_conn *conn)
+{
+	struct held_change *held = change_held(tracker, conn);
+
+	conn->state = ELEVEN_FIN_WAIT_2;
+	if (held == NULL || held->change.after != ELEVEN_TIME_WAIT)
+		return;
+	held->dropped = true;
+	conn->since = held->change.time;
+}
+
 static void record_send_reset(struct tracker *tracker, const struct live_record *record, uint64_t now)
 {
 	struct live_conn *conn = record->cookie ? conn_find(tracker, record->cookie) : NULL;
@@ -317,6 +332,8 @@ static void record_send_reset(struct tracker *tracker, const struct live_record 
 	if (conn == NULL || conn->state == ELEVEN_LISTEN)
 		return;
 	conn->reset_sent = record->detail;
+	if (conn->small && conn->state == ELEVEN_TIME_WAIT && record->detail == RESET_TIME_WAIT)
+		orphan_mend(tracker, conn);
 	if (conn->small && conn->state == ELEVEN_FIN_WAIT_2) {
 		change_queue(tracker, conn, ELEVEN_CLOSED, LIVE_CAUSE_DATA_AFTER_CLOSE, record->time, now);
 		conn_set_small(tracker, conn, false);
@@ -389,9 +406,9 @@ void tracker_record(struct tracker *tracker, const struct live_record *record, u
 	default:
 		return;
 	}
-	if (record->cookie == 0 || state == ELEVEN_STATES)
+	conn = record->cookie != 0 ? conn_find(tracker, record->cookie) : NULL;
+	if (conn == NULL && (record->cookie == 0 || state == ELEVEN_STATES))
 		return;
-	conn = conn_find(tracker, record->cookie);
 	if (conn == NULL) {             /* there from before, and no dump had it */
 		conn = conn_of(tracker, record, state);
 		conn_update(tracker, conn, record);
@@ -425,4 +442,25 @@ void tracker_frames(struct tracker *tracker, uint64_t cookie, pid_t tid, struct 
 		}
 	}
 	free(frames);
+}
+
+void tracker_rename(struct tracker *tracker, uint64_t name, uint64_t cookie)
+{
+	struct live_conn *conn = conn_find(tracker, name), *other = conn_find(tracker, cookie);
+
+	if (conn == NULL || name == cookie)
+		return;
+	if (other != NULL && other->who.how != LIVE_HOW_NONE && conn->who.how == LIVE_HOW_NONE) {
+		conn->who = other->who;
+		conn->others = other->others;
+	}
+	if (other != NULL)
+		conn_remove(tracker, other);
+	conn_rename(tracker, conn, cookie);
+	for (size_t i = 0; i < tracker->held_count; i++) {
+		struct held_change *held = &tracker->held[(tracker->held_first + i) % tracker->held_room];
+
+		if (held->cookie == name)
+			held->cookie = held->change.cookie = cookie;
+	}
 }

@@ -30,17 +30,23 @@ struct tracker;
 struct tracker_options {
 	size_t conns_max;               /* 0: 262144 */
 	uint64_t fin_timeout_ns;        /* net.ipv4.tcp_fin_timeout */
+	uint16_t ports_first, ports_last;       /* net.ipv4.ip_local_port_range */
 	bool notes;                     /* retransmissions and the like, too */
 };
+
+/* The ends of a record. */
+void live_record_endpoints(const struct live_record *record, struct eleven_endpoint *local,
+			   struct eleven_endpoint *remote);
 
 struct tracker *tracker_create(const struct tracker_options *options);
 void tracker_destroy(struct tracker *tracker);
 
 /* What was there when watching began; silent. */
 void tracker_seed(struct tracker *tracker, const struct conn_view *conn, uint64_t now);
-/* `synthetic`: the cookie is a name of the backend's. */
 void tracker_record(struct tracker *tracker, const struct live_record *record, uint64_t now);
 void tracker_process(struct tracker *tracker, const struct live_process *process);
+/* A connection known by a made-up name is found to have this cookie. */
+void tracker_rename(struct tracker *tracker, uint64_t name, uint64_t cookie);
 /* Takes over the frames; they go with the newest change of this cookie made by this thread. */
 void tracker_frames(struct tracker *tracker, uint64_t cookie, pid_t tid, struct live_frames *frames);
 

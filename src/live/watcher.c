@@ -17,6 +17,7 @@
 #include "live/stock.h"
 #include "live/unwind.h"
 
+#define LOOK_ALWAYS_MS 20       /* where nothing wakes us */
 #define LOOK_MS 5               /* after something came: what follows at once does not wake us */
 
 struct watcher {
@@ -64,6 +65,26 @@ static void on_stack(void *context, const struct live_stack *stack)
 		watcher->counts.stacks_failed++;
 	else
 		tracker_frames(watcher->tracker, stack->cookie, (pid_t)stack->tid, frames);
+}
+
+static bool on_ask(void *context, const struct live_record *record, struct backend_answer *answer)
+{
+	struct watcher *watcher = context;
+	struct eleven_endpoint local, remote;
+	struct conn_view found;
+
+	live_record_endpoints(record, &local, &remote);
+	if (!stock_find(&watcher->stock, record->flags & LIVE_RECORD_V6 ? 6 : 4, &local, &remote, &found))
+		return false;
+	answer->cookie = found.cookie;
+	answer->netns = found.netns;
+	if (found.age_bound == VIEW_EXACT)
+		answer->since = clock_ns(CLOCK_MONOTONIC) - found.age_ns;
+	answer->inode = (uint32_t)found.inode;
+	answer->state = found.kernel != NULL ? found.kernel->state : 0;
+	answer->small = found.kernel != NULL && found.kernel->small;
+	conn_view_free(&found);
+	return true;
 }
 
 static void on_change(void *context, struct live_change *change)
@@ -162,6 +183,7 @@ int watcher_open(struct watcher **out, const struct watcher_options *options, ch
 	}
 	unwinding_open(watcher, why, sizeof(why));
 	tracking.fin_timeout_ns = stock_fin_timeout_ns();
+	stock_port_range(&tracking.ports_first, &tracking.ports_last);
 	watcher->tracker = tracker_create(&tracking);
 	tracker_set_owners(watcher->tracker, on_owners, watcher);
 	error = stock_open(&watcher->stock, !options->one_namespace && watcher->backend != NULL,
@@ -182,7 +204,8 @@ int watcher_open(struct watcher **out, const struct watcher_options *options, ch
 
 static int backend_drain(struct watcher *watcher)
 {
-	struct backend_sink sink = { .tracker = watcher->tracker, .stack = on_stack, .context = watcher };
+	struct backend_sink sink = { .tracker = watcher->tracker, .stack = on_stack, .ask = on_ask,
+				     .context = watcher };
 	int got;
 
 	if (watcher->backend == NULL)
@@ -206,6 +229,9 @@ static int wait_ms(const struct watcher *watcher, int timeout_ms)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), due = stock_due(&watcher->stock);
 	uint64_t held = tracker_next(watcher->tracker);
 	int ms = watcher->busy ? LOOK_MS : 1000;
+
+	if (watcher->backend != NULL && watcher->backend->fd(watcher->state) < 0)
+		ms = LOOK_ALWAYS_MS;
 
 	if (held != 0 && (due == 0 || held < due))
 		due = held;
