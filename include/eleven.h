@@ -74,8 +74,9 @@ struct eleven_address {
 };
 
 struct eleven_endpoint {
-	struct eleven_address address;  /* ::ffff:0.0.0.0 (or all zero): any */
+	struct eleven_address address;  /* ::ffff:0.0.0.0: any of IPv4; all zero: any at all */
 	uint16_t port;                  /* host order; 0: any */
+	uint16_t scope;                 /* of a link-local address of IPv6: its interface + 1; 0: the only one */
 };
 
 /* ---------------------------------------------------------------- configuration */
@@ -128,13 +129,17 @@ enum eleven_link_kind {
 
 struct eleven_interface {
 	enum eleven_link_kind kind;
-	struct eleven_address address;  /* ours; IPv4 */
+	struct eleven_address address;  /* ours; IPv4; all zero: none, if there is IPv6 */
 	uint8_t prefix_bits;            /* of the subnet on the link, 0…32 */
 	struct eleven_address gateway;  /* next hop for everything else; any: none, all is on the link */
 	uint8_t mac[6];                 /* Ethernet only */
 	uint32_t mtu;                   /* IP packet, 68…65535 */
 	bool checksum_offload;          /* the link fills in transport checksums (ELEVEN_PACKET_CHECKSUM_PARTIAL) */
 	uint32_t segment_bytes_max;     /* most text of one big segment that the link cuts itself (TSO); 0: none */
+	struct eleven_address address6; /* ours; IPv6; all zero: none */
+	uint8_t prefix6_bits;           /* of the prefix on the link, 1…128 */
+	bool autoconfigure;             /* IPv6 as routers on the link tell (RFC 4862); without, they are not heeded */
+	struct eleven_address gateway6; /* first default router; all zero: none */
 };
 
 /* Adds an interface; at most 8. Returns its number, -ENOSPC, -EINVAL, -EEXIST (address taken). */
@@ -147,11 +152,40 @@ struct eleven_route {                   /* a way to a subnet, beside those that 
 };
 
 /*
- * Adds a route.  Of several to the same subnet the first whose gateway lives is taken (RFC 1122 §3.3.1.5): one that
- * does not answer ARP is passed over, and a connection whose segments stay unacknowledged tries the next.  At most 32
- * with those of the interfaces.  -ENOSPC, -EEXIST, -ENETUNREACH (the gateway is on no interface's link), -EINVAL.
+ * Adds a route, of IPv4 or IPv6.  Of several to the same subnet the first whose gateway lives is taken (RFC 1122
+ * §3.3.1.5, RFC 4861 §6.3.6): one that does not answer ARP or discovery is passed over, and a connection whose segments
+ * stay unacknowledged tries the next.  At most 32 with those of the interfaces; of IPv6 on each link 4 by default
+ * routers and 8 others.  -ENOSPC, -EEXIST, -ENETUNREACH (the gateway is on no interface's link), -EINVAL.
  */
 ELEVEN_API int eleven_route_add(struct eleven *stack, const struct eleven_route *route);
+
+/*
+ * IPv6 is spoken on interfaces that have address6 or autoconfigure, or get an address here.  Each has a link-local
+ * address too, which is made of the seed (or stable_secret) as RFC 7217 has it.  On Ethernet an address can be used
+ * when nobody else has claimed it for a second (RFC 4862 §5.4); until then it is tentative.
+ */
+#define ELEVEN_ADDRESSES_MAX 8          /* of IPv6 on one interface, the link-local one included */
+
+/* A further IPv6 address. -EINVAL, -EEXIST, -ENOSPC. */
+ELEVEN_API int eleven_address_add(struct eleven *stack, unsigned interface, const struct eleven_address *address,
+				  uint8_t prefix_bits, uint64_t now);
+
+enum eleven_address_state {             /* RFC 4862 §2 */
+	ELEVEN_ADDRESS_TENTATIVE,       /* asked for; not ours yet */
+	ELEVEN_ADDRESS_PREFERRED,
+	ELEVEN_ADDRESS_DEPRECATED,      /* works, and is not chosen for what is new */
+	ELEVEN_ADDRESS_DUPLICATE,       /* another host has it: not ours */
+};
+
+struct eleven_interface_address {
+	struct eleven_address address;
+	uint8_t prefix_bits;
+	uint8_t state;                  /* enum eleven_address_state */
+};
+
+/* The IPv6 addresses of an interface, one after the other: start with *cursor = 0; false at the end. */
+ELEVEN_API bool eleven_address_next(const struct eleven *stack, unsigned interface, unsigned *cursor,
+				    struct eleven_interface_address *address);
 
 /* Flags of a packet. */
 #define ELEVEN_PACKET_CHECKSUM_OK      1u  /* in: the link has verified the transport checksum, or vouches for it */
@@ -220,6 +254,7 @@ ELEVEN_API int eleven_open(struct eleven *stack, eleven_handle *connection, uint
 
 #define ELEVEN_BIND_REUSE_ADDRESS 1u    /* SO_REUSEADDR of socket(7) */
 #define ELEVEN_BIND_REUSE_PORT    2u    /* SO_REUSEPORT */
+#define ELEVEN_BIND_V6ONLY        4u    /* IPV6_V6ONLY: any address, if that is given, is any of IPv6 */
 
 /*
  * Chooses the local endpoint; port 0 picks one.  -EADDRINUSE, -EADDRNOTAVAIL (not an address

@@ -155,8 +155,13 @@ uint32_t arp_output(struct ip *ip, uint8_t *number)
 
 	if (ip->arp_count > 0)
 		return arp_write_reply(ip, number);
-	if (neighbour)
-		return arp_write_request(ip, neighbour, number);
+	for (; neighbour; neighbour = list_first(&ip->neighbours.requests)) {
+		uint32_t bytes = address_is_v4(&neighbour->address) ? arp_write_request(ip, neighbour, number)
+								    : nd_write_request(ip, neighbour, number);
+
+		if (bytes > 0)
+			return bytes;
+	}
 	for (uint8_t i = 0; i < ip->interface_count; i++)
 		if (ip->interfaces[i].announce_ready) {
 			*number = i;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reassembly of fragments (RFC 791 §3.2, RFC 1122 §3.3.2).
+ * Reassembly of fragments (RFC 791 §3.2, RFC 1122 §3.3.2; RFC 8200 §4.5 for IPv6).
  *
  * Theory of operation.  An assembly is a datagram of which fragments are here, found by source,
- * destination, protocol and identification.  Its fragments are chains of blocks in order of
+ * destination, protocol (of IPv6: none) and identification.  Its fragments are chains of blocks in order of
  * offset, of which no two overlap: so the bytes held reach the total exactly when all is here.
  *
  * A fragment that overlaps another, or that contradicts the end seen, breaks the assembly: the
@@ -51,7 +51,7 @@ size_t fragments_bytes(const struct eleven_config *config)
 
 	return round_up(table_bytes(most)) + round_up(pool_bytes(sizeof(struct assembly), most)) +
 	       round_up(pool_bytes(sizeof(struct block), block_count(config))) +
-	       round_up(IPV4_HEADER_MAX + whole_room(config));
+	       round_up(IP_FRAGMENT_HEADER_MAX + whole_room(config));
 }
 
 void fragments_init(struct ip *ip, uint8_t *memory, const struct eleven_config *config)
@@ -108,7 +108,7 @@ static void assembly_refuse(struct ip *ip, struct assembly *a, enum rule rule)
 	a->refused = true;
 }
 
-static struct assembly *assembly_find(struct ip *ip, const struct ipv4 *packet, uint32_t hash)
+static struct assembly *assembly_find(struct ip *ip, const struct fragment *packet, uint32_t hash)
 {
 	const struct table *table = &ip->fragments.table;
 	uint32_t cursor;
@@ -123,12 +123,22 @@ static struct assembly *assembly_find(struct ip *ip, const struct ipv4 *packet, 
 	return NULL;
 }
 
+static uint32_t fragment_hash(const struct ip *ip, const struct fragment *packet)
+{
+	uint8_t bytes[37];
+
+	memcpy(bytes, packet->source.bytes, 16);
+	memcpy(bytes + 16, packet->destination.bytes, 16);
+	store_be32(bytes + 32, packet->id);
+	bytes[36] = packet->protocol;
+	return (uint32_t)siphash(&ip->key, bytes, sizeof(bytes));
+}
+
 /* The datagram's assembly, made if it has none; it is now the last to be thrown out. */
-static struct assembly *assembly_get(struct ip *ip, const struct ipv4 *packet, uint8_t interface)
+static struct assembly *assembly_get(struct ip *ip, const struct fragment *packet)
 {
 	struct fragments *f = &ip->fragments;
-	uint64_t addresses = (uint64_t)address_v4_value(&packet->source) << 32 | address_v4_value(&packet->destination);
-	uint32_t hash = (uint32_t)siphash_words2(&ip->key, addresses, (uint32_t)packet->protocol << 16 | packet->id);
+	uint32_t hash = fragment_hash(ip, packet);
 	struct assembly *a = assembly_find(ip, packet, hash);
 
 	if (a) {
@@ -142,7 +152,7 @@ static struct assembly *assembly_get(struct ip *ip, const struct ipv4 *packet, u
 	}
 	a = pool_take(&f->pool);
 	*a = (struct assembly){ .hash = hash, .source = packet->source, .destination = packet->destination,
-				.id = packet->id, .protocol = packet->protocol, .interface = interface,
+				.id = packet->id, .protocol = packet->protocol, .interface = packet->interface,
 				.deadline = ip->now + FRAGMENT_TIMEOUT_NS };
 	list_append(&f->age, a);
 	list_append(&f->use, a);
@@ -167,17 +177,17 @@ static uint32_t assembly_before(const struct ip *ip, const struct assembly *a, u
 }
 
 /* What is wrong with the fragment beside those that are here; RULE_NONE: nothing. */
-static enum rule assembly_fault(const struct ip *ip, const struct assembly *a, const struct ipv4 *packet,
+static enum rule assembly_fault(const struct ip *ip, const struct assembly *a, const struct fragment *packet,
 				uint32_t before)
 {
 	const struct pool *blocks = &ip->fragments.blocks;
-	uint32_t offset = packet->fragment_offset, end = offset + packet->payload_bytes;
+	uint32_t offset = packet->offset, end = offset + packet->payload_bytes;
 	uint32_t after = before ? block_at(blocks, before)->next_piece : a->first;
 	const struct block *last = a->last ? block_at(blocks, a->last) : NULL;
 
-	if (a->total && (packet->more_fragments ? end >= a->total : end != a->total))
+	if (a->total && (packet->more ? end >= a->total : end != a->total))
 		return RULE_FRAGMENT_END_MOVED;
-	if (!a->total && !packet->more_fragments && last && (uint32_t)last->offset + last->bytes >= end)
+	if (!a->total && !packet->more && last && (uint32_t)last->offset + last->bytes >= end)
 		return RULE_FRAGMENT_END_MOVED;         /* that one said that more follows */
 	if (before && (uint32_t)block_at(blocks, before)->offset + block_at(blocks, before)->bytes > offset)
 		return RULE_FRAGMENT_OVERLAP;
@@ -193,7 +203,7 @@ static enum rule assembly_fault(const struct ip *ip, const struct assembly *a, c
 }
 
 /* Blocks for the fragment, at the cost of older assemblies; 0: too few even so. */
-static uint32_t fragment_keep(struct ip *ip, const struct assembly *a, const struct ipv4 *packet)
+static uint32_t fragment_keep(struct ip *ip, const struct assembly *a, const struct fragment *packet)
 {
 	struct fragments *f = &ip->fragments;
 
@@ -208,13 +218,13 @@ static uint32_t fragment_keep(struct ip *ip, const struct assembly *a, const str
 	return chain_make(&f->blocks, packet->payload, packet->payload_bytes, NULL, 0);
 }
 
-static void assembly_insert(struct ip *ip, struct assembly *a, const struct ipv4 *packet, uint32_t before,
+static void assembly_insert(struct ip *ip, struct assembly *a, const struct fragment *packet, uint32_t before,
 			    uint32_t chain)
 {
 	const struct pool *blocks = &ip->fragments.blocks;
 	struct block *piece = block_at(blocks, chain);
 
-	piece->offset = (uint16_t)packet->fragment_offset;
+	piece->offset = (uint16_t)packet->offset;
 	piece->next_piece = before ? block_at(blocks, before)->next_piece : a->first;
 	if (before)
 		block_at(blocks, before)->next_piece = chain;
@@ -224,9 +234,9 @@ static void assembly_insert(struct ip *ip, struct assembly *a, const struct ipv4
 		a->last = chain;
 	a->fragments++;
 	a->held += packet->payload_bytes;
-	a->ecn_seen |= (uint8_t)(1u << packet->ecn);
-	if (!packet->more_fragments)
-		a->total = packet->fragment_offset + packet->payload_bytes;
+	a->ecn_seen |= (uint8_t)(1u << (packet->tos & 3));
+	if (!packet->more)
+		a->total = packet->offset + packet->payload_bytes;
 }
 
 /*
@@ -242,12 +252,36 @@ static bool assembly_ecn(const struct assembly *a, uint8_t *ecn)
 	return !(a->ecn_seen >> IPV4_ECN_NOT_ECT & 1);
 }
 
+/* The header of the whole, in front of the payload: where, and the length of it in *bytes. */
+static uint8_t *assembly_header(const struct assembly *a, uint8_t *payload, uint8_t ecn, uint16_t *bytes)
+{
+	bool six = a->protocol == IPV6_FRAGMENT;
+	uint8_t *header;
+
+	*bytes = six ? a->header_bytes - IPV6_FRAGMENT_BYTES : a->header_bytes;
+	header = payload - *bytes;
+	memcpy(header, a->header, *bytes);
+	if (six) {
+		store_be32(header, (load_be32(header) & ~(3u << 20)) | (uint32_t)ecn << 20);
+		store_be16(header + 4, (uint16_t)(*bytes - IPV6_HEADER_BYTES + a->total));
+		header[a->named_at] = a->next_header;
+		return header;
+	}
+	header[1] = (uint8_t)((a->tos & ~3) | ecn);
+	store_be16(header + 2, (uint16_t)(*bytes + a->total));
+	store_be16(header + 6, 0);
+	store_be16(header + 10, 0);
+	store_be16(header + 10, checksum_finish(checksum_add(0, header, *bytes)));
+	return header;
+}
+
 /* Puts header and payload together, and gives the assembly up. */
 static bool assembly_join(struct ip *ip, struct assembly *a, struct ip_datagram *datagram)
 {
 	struct fragments *f = &ip->fragments;
-	uint8_t *payload = f->whole + IPV4_HEADER_MAX, *header = payload - a->header_bytes, ecn;
-	uint32_t total = a->header_bytes + a->total;
+	bool six = a->protocol == IPV6_FRAGMENT;
+	uint8_t *payload = f->whole + IP_FRAGMENT_HEADER_MAX, ecn;
+	uint32_t total = a->header_bytes + a->total - (six ? IPV6_HEADER_BYTES + IPV6_FRAGMENT_BYTES : 0);
 
 	CHECK(a->header_bytes >= IPV4_HEADER_MIN && a->total <= f->whole_bytes);
 	if (total > UINT16_MAX || !assembly_ecn(a, &ecn)) {
@@ -260,52 +294,49 @@ static bool assembly_join(struct ip *ip, struct assembly *a, struct ip_datagram 
 
 		chain_read(&f->blocks, at, 0, payload + piece->offset, piece->bytes);
 	}
-	memcpy(header, a->header, a->header_bytes);
-	header[1] = (uint8_t)((a->tos & ~3) | ecn);
-	store_be16(header + 2, (uint16_t)total);
-	store_be16(header + 6, 0);
-	store_be16(header + 10, 0);
-	store_be16(header + 10, checksum_finish(checksum_add(0, header, a->header_bytes)));
-	*datagram = (struct ip_datagram){ .source = a->source, .destination = a->destination, .header = header,
+	*datagram = (struct ip_datagram){ .source = a->source, .destination = a->destination,
 					  .payload = payload, .payload_bytes = a->total,
-					  .header_bytes = a->header_bytes, .protocol = a->protocol,
-					  .interface = a->interface, .tos = header[1], .ttl = a->ttl };
+					  .protocol = six ? a->next_header : a->protocol,
+					  .interface = a->interface, .tos = (uint8_t)((a->tos & ~3) | ecn),
+					  .ttl = a->ttl };
+	datagram->header = assembly_header(a, payload, ecn, &datagram->header_bytes);
 	trace_count(ip->trace, RULE_FRAGMENT_JOINED);
 	assembly_free(ip, a);
 	return true;
 }
 
 /* What can be told without looking at others; RULE_NONE: nothing wrong. */
-static enum rule fragment_fault(const struct ipv4 *packet)
+static enum rule fragment_fault(const struct fragment *packet)
 {
-	uint32_t offset = packet->fragment_offset, n = packet->payload_bytes;
+	uint32_t offset = packet->offset, n = packet->payload_bytes;
 
 	if (n == 0)
 		return RULE_FRAGMENT_EMPTY;
-	if (IPV4_HEADER_MIN + packet->options_bytes + offset + n > UINT16_MAX)
+	if (packet->protocol == IPV6_FRAGMENT)
+		return RULE_NONE;       /* fragment6.c has looked */
+	if (packet->header_bytes + offset + n > UINT16_MAX)
 		return RULE_FRAGMENT_TOO_LONG;
 	if (packet->protocol == IPV4_PROTOCOL_TCP && (offset == 0 ? n : offset) < FRAGMENT_TCP_BYTES)
 		return RULE_FRAGMENT_TINY;
 	return RULE_NONE;
 }
 
-bool fragment_input(struct ip *ip, const struct ipv4 *packet, const uint8_t *header, uint8_t interface,
-		    struct ip_datagram *datagram)
+bool fragment_input(struct ip *ip, const struct fragment *packet, struct ip_datagram *datagram)
 {
 	enum rule rule = fragment_fault(packet);
 	struct assembly *a;
 	uint32_t before, chain;
 
 	if (rule != RULE_NONE) {
-		ip_rule(ip, rule, &packet->destination, &packet->source, interface);
+		ip_rule(ip, rule, &packet->destination, &packet->source, packet->interface);
 		return false;
 	}
-	a = assembly_get(ip, packet, interface);
+	a = assembly_get(ip, packet);
 	if (a->refused) {
 		trace_count(ip->trace, RULE_FRAGMENT_REFUSED);
 		return false;
 	}
-	before = assembly_before(ip, a, packet->fragment_offset);
+	before = assembly_before(ip, a, packet->offset);
 	rule = assembly_fault(ip, a, packet, before);
 	if (rule == RULE_FRAGMENT_DUPLICATE) {
 		trace_count(ip->trace, rule);
@@ -321,20 +352,23 @@ bool fragment_input(struct ip *ip, const struct ipv4 *packet, const uint8_t *hea
 		return false;
 	}
 	assembly_insert(ip, a, packet, before, chain);
-	if (packet->fragment_offset == 0) {
-		a->header_bytes = (uint8_t)(IPV4_HEADER_MIN + packet->options_bytes);
-		a->tos = (uint8_t)(packet->dscp << 2 | packet->ecn);
+	if (packet->offset == 0) {
+		CHECK(packet->header_bytes <= sizeof(a->header));
+		a->header_bytes = (uint8_t)packet->header_bytes;
+		a->named_at = (uint8_t)packet->named_at;
+		a->next_header = packet->next_header;
+		a->tos = packet->tos;
 		a->ttl = packet->ttl;
-		memcpy(a->header, header, a->header_bytes);
+		memcpy(a->header, packet->header, a->header_bytes);
 	}
 	return a->held == a->total && assembly_join(ip, a, datagram);
 }
 
-/* RFC 1122 §3.3.2: the sender is told, if there is a first fragment to quote. */
+/* RFC 1122 §3.3.2, RFC 8200 §4.5: the sender is told, if there is a first fragment to quote. */
 static void assembly_expire(struct ip *ip, struct assembly *a)
 {
 	struct fragments *f = &ip->fragments;
-	uint8_t *payload = f->whole + IPV4_HEADER_MAX;
+	uint8_t *payload = f->whole + IP_FRAGMENT_HEADER_MAX;
 
 	fragment_rule(ip, RULE_FRAGMENT_TIMEOUT, a);
 	if (a->header_bytes && !a->refused) {
@@ -346,7 +380,10 @@ static void assembly_expire(struct ip *ip, struct assembly *a)
 
 		memcpy(payload - a->header_bytes, a->header, a->header_bytes);
 		chain_read(&f->blocks, a->first, 0, payload, datagram.payload_bytes);
-		icmp_send_error(ip, &datagram, ICMP_TIME_EXCEEDED, ICMP_TIME_EXCEEDED_REASSEMBLY, 0);
+		if (a->protocol == IPV6_FRAGMENT)
+			icmp6_send_error(ip, &datagram, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEEDED_REASSEMBLY, 0);
+		else
+			icmp_send_error(ip, &datagram, ICMP_TIME_EXCEEDED, ICMP_TIME_EXCEEDED_REASSEMBLY, 0);
 	}
 	assembly_free(ip, a);
 }

@@ -77,6 +77,19 @@ static const struct route *gateway_after(const struct ip *ip, const struct route
 	return NULL;
 }
 
+/* Of IPv6 the first hop is asked, and routers change when it does not answer: RFC 4861 §7.3.3. */
+static void path6_suspect(struct ip *ip, const struct address *remote, const struct address *local)
+{
+	struct neighbour *neighbour;
+	struct ip_route route;
+
+	if (route6_find(ip, remote, local, IP_ANY_INTERFACE, &route) != 0 || route.loopback)
+		return;
+	neighbour = neighbour_find(ip, route.interface, &route.next_hop);
+	if (neighbour)
+		neighbour_doubt(ip, neighbour);
+}
+
 void ip_path_suspect(struct ip *ip, const struct address *remote, const struct address *local, uint64_t now)
 {
 	uint32_t to = address_v4_value(remote);
@@ -85,7 +98,11 @@ void ip_path_suspect(struct ip *ip, const struct address *remote, const struct a
 	struct address gateway;
 
 	ip_clock(ip, now);
-	if (!address_is_v4(remote) || ip_is_local(ip, remote))
+	if (!address_is_v4(remote)) {
+		path6_suspect(ip, remote, local);
+		return;
+	}
+	if (ip_is_local(ip, remote))
 		return;
 	route = route_best(ip, to, address_v4_value(local));
 	if (!route)

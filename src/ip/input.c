@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Packets in: the frame, the IPv4 header, whose it is, and who gets the payload.
+ * Packets in: the frame, the IPv4 header, whose it is, and who gets the payload.  IPv6 is in input6.c.
  *
  * Ethernet II (RFC 894) and, for reception only, 802.2 SNAP (RFC 1042, RFC 1122 §2.3.3).  Then
  * RFC 791 §3.1 and RFC 1122 §3.2.1: every check has a rule of its own, and nothing that fails one is
@@ -143,7 +143,7 @@ static void datagram_fill(struct ip_datagram *datagram, const struct ipv4 *parse
 		.header = header,
 		.payload = parsed->payload,
 		.payload_bytes = parsed->payload_bytes,
-		.header_bytes = (uint8_t)(IPV4_HEADER_MIN + parsed->options_bytes),
+		.header_bytes = (uint16_t)(IPV4_HEADER_MIN + parsed->options_bytes),
 		.protocol = parsed->protocol,
 		.interface = packet->interface,
 		.tos = (uint8_t)(parsed->dscp << 2 | parsed->ecn),
@@ -204,6 +204,21 @@ static bool is_plain_segment(const struct ip *ip, const uint8_t *bytes, uint32_t
 	return ours && ipv4_checksum_good(bytes);
 }
 
+static bool ipv4_fragment_input(struct ip *ip, const struct ipv4 *parsed, const uint8_t *header, uint8_t interface,
+				struct ip_datagram *datagram)
+{
+	struct fragment fragment = {
+		.source = parsed->source, .destination = parsed->destination, .id = parsed->id,
+		.protocol = parsed->protocol, .interface = interface,
+		.tos = (uint8_t)(parsed->dscp << 2 | parsed->ecn), .ttl = parsed->ttl,
+		.offset = parsed->fragment_offset, .more = parsed->more_fragments,
+		.payload = parsed->payload, .payload_bytes = parsed->payload_bytes,
+		.header = header, .header_bytes = (uint16_t)(IPV4_HEADER_MIN + parsed->options_bytes),
+	};
+
+	return fragment_input(ip, &fragment, datagram);
+}
+
 static enum ip_input ipv4_input(struct ip *ip, const struct eleven_packet *packet, const uint8_t *bytes,
 				uint32_t length, bool link_group, struct ip_datagram *datagram, struct ip_error *error)
 {
@@ -245,7 +260,7 @@ static enum ip_input ipv4_input(struct ip *ip, const struct eleven_packet *packe
 	}
 	if (!ipv4_is_fragment(&parsed))
 		datagram_fill(datagram, &parsed, bytes, packet);
-	else if (!fragment_input(ip, &parsed, bytes, packet->interface, datagram))
+	else if (!ipv4_fragment_input(ip, &parsed, bytes, packet->interface, datagram))
 		return IP_CONSUMED;
 	return datagram_deliver(ip, datagram, error);
 }
@@ -288,6 +303,8 @@ static enum ip_input frame_input(struct ip *ip, const struct eleven_packet *pack
 		switch (frame_type(&frame)) {
 		case ETHERNET_TYPE_IPV4:
 			return ipv4_input(ip, packet, frame.payload, frame.payload_bytes, group, datagram, error);
+		case ETHERNET_TYPE_IPV6:
+			return ipv6_input(ip, packet, frame.payload, frame.payload_bytes, group, datagram, error);
 		case ETHERNET_TYPE_ARP:
 			arp_input(ip, packet->interface, frame.payload, frame.payload_bytes);
 			return IP_CONSUMED;
@@ -310,5 +327,7 @@ enum ip_input ip_input(struct ip *ip, const struct eleven_packet *packet, struct
 		if (ip->interfaces[packet->interface].given.kind == ELEVEN_LINK_ETHERNET)
 			return frame_input(ip, packet, datagram, error);
 	}
+	if (packet->length > 0 && packet->bytes[0] >> 4 == 6)
+		return ipv6_input(ip, packet, packet->bytes, packet->length, false, datagram, error);
 	return ipv4_input(ip, packet, packet->bytes, packet->length, false, datagram, error);
 }

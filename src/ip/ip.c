@@ -14,10 +14,10 @@
 /* The largest packet of our own: a whole ICMP message in one packet, or an ARP frame. */
 static uint32_t out_bytes(const struct eleven_config *config)
 {
-	uint32_t packet = IPV4_HEADER_MIN + replies_message_max(config);
+	uint32_t packet = IPV6_HEADER_BYTES + IPV6_FRAGMENT_BYTES + replies_message_max(config);
 
-	if (packet > UINT16_MAX)
-		packet = UINT16_MAX;
+	if (packet < IPV6_MTU_LEAST)
+		packet = IPV6_MTU_LEAST;        /* a listener's report */
 	return ETHERNET_HEADER_BYTES + packet;
 }
 
@@ -43,6 +43,9 @@ struct ip *ip_init(void *memory, const struct eleven_config *config, struct trac
 	ip->now = now;
 	ip->key.k0 = siphash_words2(&from_seed, seed, 0);
 	ip->key.k1 = siphash_words2(&from_seed, seed, 1);
+	from_seed.k0 = config->stable_secret ? config->stable_secret : seed;
+	ip->stable_key.k0 = siphash_words2(&from_seed, 1, 2);
+	ip->stable_key.k1 = siphash_words2(&from_seed, 3, 4);
 	ip->gateways_again = ip->id_at = TIME_NEVER;
 	at += ALIGN(sizeof(struct ip));
 	ip->peers = (uint32_t)config->neighbours_max;
@@ -64,6 +67,11 @@ void ip_clock(struct ip *ip, uint64_t now)
 {
 	if (now > ip->now)
 		ip->now = now;
+}
+
+uint64_t ip_chance(struct ip *ip, uint64_t bound)
+{
+	return siphash_words2(&ip->key, ~0ull, ip->chances++) % bound;
 }
 
 void ip_rule(struct ip *ip, enum rule rule, const struct address *local, const struct address *remote,
@@ -88,6 +96,11 @@ void ip_timers(struct ip *ip, uint64_t now)
 	identify_timers(ip);
 	arp_timers(ip);
 	fragments_timers(ip);
+	if (ip->six) {
+		address6_timers(ip);
+		router_timers(ip);
+		mld_timers(ip);
+	}
 }
 
 uint64_t ip_deadline(const struct ip *ip)
@@ -98,5 +111,14 @@ uint64_t ip_deadline(const struct ip *ip)
 		deadline = arp;
 	if (ip->id_at < deadline)
 		deadline = ip->id_at;
-	return fragments < deadline ? fragments : deadline;
+	if (fragments < deadline)
+		deadline = fragments;
+	if (ip->six) {
+		uint64_t six[3] = { address6_deadline(ip), router_deadline(ip), mld_deadline(ip) };
+
+		for (unsigned i = 0; i < 3; i++)
+			if (six[i] < deadline)
+				deadline = six[i];
+	}
+	return deadline;
 }

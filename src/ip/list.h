@@ -53,6 +53,24 @@ static inline void list_append(struct list *list, void *item)
 	list->count++;
 }
 
+/* Behind the item `before`, or in front of all if that is 0. */
+static inline void list_insert_behind(struct list *list, uint32_t before, uint32_t ref)
+{
+	struct list_link *link = list_at(list, ref);
+
+	link->prev = before;
+	link->next = before ? list_at(list, before)->next : list->first;
+	if (before)
+		list_at(list, before)->next = ref;
+	else
+		list->first = ref;
+	if (link->next)
+		list_at(list, link->next)->prev = ref;
+	else
+		list->last = ref;
+	list->count++;
+}
+
 static inline void list_remove(struct list *list, void *item)
 {
 	struct list_link *link = list_at(list, pool_index(list->pool, item) + 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The neighbour cache: which MAC an address on an Ethernet link has (RFC 826, RFC 1122 §2.3.2).
+ * The neighbour cache: which MAC an address on an Ethernet link has (RFC 826, RFC 1122 §2.3.2; RFC 4861 §7.3).
  *
  * Theory of operation.  An entry is made when something is to be sent, or when a neighbour
  * asks for us by ARP (it will be talked to at once) and there is room.
@@ -16,6 +16,9 @@
  * Requests go out at most once a second for one address (RFC 1122 §2.3.2.1); an entry not confirmed
  * within REACHABLE_NS is asked again by unicast as soon as it is used (method 2 there), so stale
  * ones die.  One that is not used costs no packet.
+ *
+ * For IPv6 (nd.c) a stale entry that is used is in DELAY for five seconds, in which what comes back over TCP may
+ * confirm it, before it is asked; times are those that routers tell.
  *
  * The cache is poisoned no further than RFC 826 demands: nobody not known or not asking for us is
  * entered; an entry changes its MAC at most once a second, and one changed unasked is
@@ -72,12 +75,40 @@ static uint32_t neighbour_hash(const struct ip *ip, uint8_t interface, const str
 
 static bool is_resolved(const struct neighbour *neighbour)
 {
-	return neighbour->state == NEIGHBOUR_REACHABLE || neighbour->state == NEIGHBOUR_PROBE;
+	return neighbour->state == NEIGHBOUR_REACHABLE || neighbour->state == NEIGHBOUR_DELAY ||
+	       neighbour->state == NEIGHBOUR_PROBE;
 }
 
 static bool is_waiting(const struct neighbour *neighbour)
 {
-	return neighbour->state == NEIGHBOUR_INCOMPLETE || neighbour->state == NEIGHBOUR_PROBE;
+	return neighbour->state == NEIGHBOUR_INCOMPLETE || neighbour->state == NEIGHBOUR_DELAY ||
+	       neighbour->state == NEIGHBOUR_PROBE;
+}
+
+static bool is_six(const struct neighbour *neighbour)
+{
+	return !address_is_v4(&neighbour->address);
+}
+
+/* Between two requests. */
+static uint64_t request_interval_ns(const struct ip *ip, const struct neighbour *neighbour)
+{
+	return is_six(neighbour) ? ip->interfaces[neighbour->interface].six.retrans_ns : NEIGHBOUR_INTERVAL_NS;
+}
+
+static uint64_t reachable_ns(const struct ip *ip, const struct neighbour *neighbour)
+{
+	return is_six(neighbour) ? ip->interfaces[neighbour->interface].six.reachable_ns : NEIGHBOUR_REACHABLE_NS;
+}
+
+/* Into the order of `next`; nearly always at the end, for nearly all wait equally long. */
+static void waiting_insert(struct neighbours *n, struct neighbour *neighbour)
+{
+	uint32_t ref = pool_index(&n->pool, neighbour) + 1, before = n->waiting.last;
+
+	while (before && ((struct neighbour *)pool_at(&n->pool, before - 1))->next > neighbour->next)
+		before = list_at(&n->waiting, before)->prev;
+	list_insert_behind(&n->waiting, before, ref);
 }
 
 static struct list *use_list(struct neighbours *n, const struct neighbour *neighbour)
@@ -111,20 +142,20 @@ static void neighbour_set_state(struct ip *ip, struct neighbour *neighbour, enum
 	neighbour->tries = 0;
 	list_append(use_list(n, neighbour), neighbour);
 	if (is_waiting(neighbour)) {
-		neighbour->next = ip->now;
-		list_append(&n->waiting, neighbour);
+		neighbour->next = ip->now + (state == NEIGHBOUR_DELAY ? IP6_DELAY_NS : 0);
+		waiting_insert(n, neighbour);
 	}
 }
 
-/* Its next request: now, and the one after that in a second. */
+/* Its next request: now, and the one after that in a second or as routers say. */
 static void neighbour_request(struct ip *ip, struct neighbour *neighbour)
 {
 	struct neighbours *n = &ip->neighbours;
 
 	neighbour->tries++;
-	neighbour->next = ip->now + NEIGHBOUR_INTERVAL_NS;
 	list_remove(&n->waiting, neighbour);
-	list_append(&n->waiting, neighbour);
+	neighbour->next = ip->now + request_interval_ns(ip, neighbour);
+	waiting_insert(n, neighbour);
 	if (!neighbour->request_queued) {
 		neighbour->request_queued = true;
 		list_append(&n->requests, neighbour);
@@ -175,7 +206,7 @@ static struct neighbour *neighbour_enter(struct ip *ip, uint8_t interface, const
 					 .hash = neighbour_hash(ip, interface, address) };
 	list_append(use_list(n, neighbour), neighbour);
 	if (is_waiting(neighbour))
-		list_append(&n->waiting, neighbour);
+		waiting_insert(n, neighbour);
 	table_insert(&n->table, neighbour->hash, pool_index(&n->pool, neighbour) + 1);
 	return neighbour;
 }
@@ -193,8 +224,9 @@ int neighbour_resolve(struct ip *ip, uint8_t interface, const struct address *ad
 		neighbour_request(ip, neighbour);
 	} else if (neighbour->state == NEIGHBOUR_REACHABLE && ip->now >= neighbour->reachable_until) {
 		trace_count(ip->trace, RULE_NEIGHBOUR_STALE);
-		neighbour_set_state(ip, neighbour, NEIGHBOUR_PROBE);
-		neighbour_request(ip, neighbour);
+		neighbour_set_state(ip, neighbour, is_six(neighbour) ? NEIGHBOUR_DELAY : NEIGHBOUR_PROBE);
+		if (neighbour->state == NEIGHBOUR_PROBE)
+			neighbour_request(ip, neighbour);
 	} else if (is_resolved(neighbour)) {
 		list_remove(&ip->neighbours.resolved, neighbour);
 		list_append(&ip->neighbours.resolved, neighbour);
@@ -214,7 +246,7 @@ static void neighbour_set_mac(struct ip *ip, struct neighbour *neighbour, const 
 
 	neighbour_set_state(ip, neighbour, NEIGHBOUR_REACHABLE);
 	neighbour->silent = false;
-	neighbour->reachable_until = asked ? ip->now + NEIGHBOUR_REACHABLE_NS : ip->now;
+	neighbour->reachable_until = asked ? ip->now + reachable_ns(ip, neighbour) : ip->now;
 	if (!was_resolved || !mac_eq(&neighbour->mac, mac)) {
 		neighbour->mac = *mac;
 		neighbour->changed = ip->now;
@@ -229,6 +261,28 @@ static void neighbour_set_mac(struct ip *ip, struct neighbour *neighbour, const 
 		reply_release(ip, neighbour->held);
 		neighbour->held = 0;
 	}
+}
+
+void neighbour_set(struct ip *ip, struct neighbour *neighbour, const struct mac *mac, bool confirmed)
+{
+	if (!is_resolved(neighbour))
+		trace_count(ip->trace, RULE_NEIGHBOUR_RESOLVED);
+	else if (!mac_eq(&neighbour->mac, mac))
+		trace_count(ip->trace, RULE_NEIGHBOUR_CHANGED);
+	else if (confirmed)
+		trace_count(ip->trace, RULE_NEIGHBOUR_CONFIRMED);
+	neighbour_set_mac(ip, neighbour, mac, confirmed);
+}
+
+void neighbour_confirm(struct ip *ip, uint8_t interface, const struct address *address)
+{
+	struct neighbour *neighbour = neighbour_find(ip, interface, address);
+
+	if (!neighbour || !is_resolved(neighbour) ||
+	    (neighbour->state == NEIGHBOUR_REACHABLE && ip->now < neighbour->reachable_until))
+		return;
+	trace_count(ip->trace, RULE_NEIGHBOUR_PROGRESS);
+	neighbour_set_mac(ip, neighbour, &neighbour->mac, true);
 }
 
 void neighbour_heard(struct ip *ip, struct neighbour *neighbour, const struct mac *mac, bool asked)
@@ -274,7 +328,10 @@ void neighbours_timers(struct ip *ip)
 		n->epoch++;
 	}
 	while ((neighbour = list_first(&n->waiting)) && neighbour->next <= ip->now) {
-		if (neighbour->tries < NEIGHBOUR_TRIES_MAX) {
+		if (neighbour->state == NEIGHBOUR_DELAY) {
+			neighbour_set_state(ip, neighbour, NEIGHBOUR_PROBE);
+			neighbour_request(ip, neighbour);
+		} else if (neighbour->tries < NEIGHBOUR_TRIES_MAX) {
 			neighbour_request(ip, neighbour);
 		} else if (neighbour->state == NEIGHBOUR_PROBE) {
 			trace_count(ip->trace, RULE_NEIGHBOUR_LOST);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Headers for what goes out, and the packets of our own: ARP first, then ICMP in order.
+ * Headers for what goes out, and the packets of our own: ARP first, then what IPv6's
+ * discovery asks, then ICMP in order.
  */
 #include <errno.h>
 #include <string.h>
@@ -43,6 +44,8 @@ int ip_header(struct ip *ip, const struct ip_route *route, const struct address 
 					   .payload_bytes = payload_bytes };
 
 	ip_clock(ip, now);
+	if (!address_is_v4(remote))
+		return ip6_header_write(ip, route, local, remote, &fields, out);
 	if (!df && !route->loopback && !identify(ip, local, remote, IPV4_PROTOCOL_TCP, &fields.id))
 		return -EAGAIN;
 	return ip_header_write(ip, route, local, remote, &fields, out);
@@ -54,7 +57,7 @@ static uint32_t reply_write(struct ip *ip, struct reply *reply)
 	uint32_t left = reply->bytes - reply->sent, room = reply->route.mtu - IPV4_HEADER_MIN;
 	bool whole = reply->bytes <= room;
 	struct ip_header_fields fields = {
-		.protocol = IPV4_PROTOCOL_ICMP, .ttl = IP_TTL_DEFAULT, .tos = reply->tos, .id = reply->id,
+		.protocol = IPV4_PROTOCOL_ICMP, .ttl = IP_TTL_DEFAULT, .tos = reply->tos, .id = (uint16_t)reply->id,
 		.dont_fragment = whole && IPV4_HEADER_MIN + reply->bytes <= IP_ATOMIC_BYTES,
 		.more_fragments = left > room, .fragment_offset = reply->sent,
 		.payload_bytes = left > room ? room & ~7u : left,
@@ -76,7 +79,8 @@ static uint32_t icmp_output(struct ip *ip, uint8_t *interface)
 	struct reply *reply;
 
 	while ((reply = list_first(ready))) {
-		uint32_t bytes = reply_write(ip, reply);
+		bool six = !address_is_v4(&reply->remote);
+		uint32_t bytes = six ? reply6_write(ip, reply) : reply_write(ip, reply);
 
 		*interface = reply->route.interface;
 		if (bytes == 0)
@@ -93,23 +97,25 @@ static uint32_t icmp_output(struct ip *ip, uint8_t *interface)
 
 bool ip_output(struct ip *ip, struct eleven_out *out, uint64_t now)
 {
-	uint8_t interface = 0;
+	uint8_t interface = 0, version;
 	uint32_t bytes;
-	bool arp = true;
 
 	ip_clock(ip, now);
 	bytes = arp_output(ip, &interface);
-	if (bytes == 0) {
-		arp = false;
+	if (bytes == 0)
+		bytes = discovery_output(ip, &interface);
+	if (bytes == 0)
 		bytes = icmp_output(ip, &interface);
-	}
 	if (bytes == 0)
 		return false;
 	*out = (struct eleven_out){ .interface = interface, .slices = 1, .length = bytes,
 				    .slice = { { ip->out, bytes } } };
 	if (ip->interfaces[interface].given.kind == ELEVEN_LINK_ETHERNET)
 		out->network_offset = ETHERNET_HEADER_BYTES;
-	if (!arp)
+	version = ip->out[out->network_offset] >> 4;
+	if (version == 4)
 		out->checksum_start = out->network_offset + IPV4_HEADER_MIN;
+	else if (version == 6)
+		out->checksum_start = out->network_offset + IPV6_HEADER_BYTES;
 	return true;
 }

@@ -69,7 +69,7 @@ static void reply_start(struct ip *ip, struct reply *reply)
 	struct mac mac;
 	int result = 0;
 
-	if (interface->given.kind == ELEVEN_LINK_ETHERNET)
+	if (interface->given.kind == ELEVEN_LINK_ETHERNET && !address_is_multicast(&reply->remote))
 		result = neighbour_resolve(ip, reply->route.interface, &reply->route.next_hop, &mac, &neighbour);
 	if (result == 0) {
 		reply_release(ip, ref);
@@ -85,38 +85,66 @@ static void reply_start(struct ip *ip, struct reply *reply)
 	}
 }
 
-bool reply_send(struct ip *ip, const struct address *local, const struct address *remote, uint8_t tos,
-		uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes)
+/* What is the same of both families: room, a copy of the message with its checksum, the way. */
+static bool reply_begin(struct ip *ip, const struct reply *given, uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail,
+			uint32_t tail_bytes)
 {
+	bool six = !address_is_v4(&given->remote);
 	struct replies *r = &ip->replies;
-	bool atomic = IPV4_HEADER_MIN + ICMP_HEADER_BYTES + tail_bytes <= IP_ATOMIC_BYTES;
-	struct ip_route route;
 	struct reply *reply;
-	uint32_t chain;
+	uint32_t sum = 0;
 	uint16_t id = 0;
 
-	if (ip_route(ip, remote, local, &route) != 0 || route.loopback) {
-		ip_rule(ip, RULE_ICMP_NO_WAY, local, remote, IP_LOOPBACK);
-		return false;
-	}
 	if (r->pool.used == r->pool.capacity || blocks_for(ICMP_HEADER_BYTES + tail_bytes) > blocks_free(&r->blocks) ||
-	    tail_bytes > UINT16_MAX - IPV4_HEADER_MIN - ICMP_HEADER_BYTES) {
+	    tail_bytes > UINT16_MAX - (six ? 0 : IPV4_HEADER_MIN) - ICMP_HEADER_BYTES) {
 		trace_count(ip->trace, RULE_ICMP_NO_ROOM);
 		return false;
 	}
-	if ((!atomic || ip_mms_send(&route) < ICMP_HEADER_BYTES + tail_bytes) &&
-	    !identify(ip, local, remote, IPV4_PROTOCOL_ICMP, &id)) {
+	if (!six && (IPV4_HEADER_MIN + ICMP_HEADER_BYTES + tail_bytes > IP_ATOMIC_BYTES ||
+		     ip_mms_send(&given->route) < ICMP_HEADER_BYTES + tail_bytes) &&
+	    !identify(ip, &given->local, &given->remote, IPV4_PROTOCOL_ICMP, &id)) {
 		trace_count(ip->trace, RULE_ICMP_ID_LIMITED);
 		return false;
 	}
-	store_be16(head + 2, checksum_finish(checksum_add(checksum_add(0, head, ICMP_HEADER_BYTES), tail, tail_bytes)));
-	chain = chain_make(&r->blocks, head, ICMP_HEADER_BYTES, tail, tail_bytes);
+	if (six)
+		sum = checksum_pseudo_v6(&given->local, &given->remote, IPV6_ICMP, ICMP_HEADER_BYTES + tail_bytes);
+	sum = checksum_add(sum, head, ICMP_HEADER_BYTES);
+	store_be16(head + 2, checksum_finish(checksum_add(sum, tail, tail_bytes)));
 	reply = pool_take(&r->pool);
-	CHECK(chain && reply);
-	*reply = (struct reply){ .chain = chain, .local = *local, .remote = *remote, .route = route, .tos = tos,
-				 .id = id, .bytes = ICMP_HEADER_BYTES + tail_bytes };
+	CHECK(reply);
+	*reply = *given;
+	if (!six)
+		reply->id = id;
+	reply->chain = chain_make(&r->blocks, head, ICMP_HEADER_BYTES, tail, tail_bytes);
+	reply->bytes = ICMP_HEADER_BYTES + tail_bytes;
+	CHECK(reply->chain);
 	reply_start(ip, reply);
 	return true;
+}
+
+bool reply_send_by(struct ip *ip, const struct ip_route *route, const struct address *remote, uint8_t tos,
+		   uint8_t hop_limit, uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes)
+{
+	struct reply reply = { .local = route->local, .remote = *remote, .route = *route, .tos = tos,
+			       .hop_limit = hop_limit };
+
+	if (IPV6_HEADER_BYTES + ICMP_HEADER_BYTES + tail_bytes > route->mtu)
+		reply.id = (uint32_t)ip_chance(ip, 1ull << 32);
+	return reply_begin(ip, &reply, head, tail, tail_bytes);
+}
+
+bool reply_send(struct ip *ip, const struct address *local, const struct address *remote, uint8_t tos,
+		uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes)
+{
+	struct reply reply = { .local = *local, .remote = *remote, .tos = tos };
+
+	if (ip_route(ip, remote, local, &reply.route) != 0 || reply.route.loopback) {
+		ip_rule(ip, RULE_ICMP_NO_WAY, local, remote, IP_LOOPBACK);
+		return false;
+	}
+	if (!address_is_v4(remote))
+		return reply_send_by(ip, &reply.route, remote, tos, 0, head, tail, tail_bytes);
+	return reply_begin(ip, &reply, head, tail, tail_bytes);
 }
 
 bool reply_error_allowed(struct ip *ip)

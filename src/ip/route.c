@@ -1,101 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interfaces and the way to an address (RFC 1122 §3.3.1): ours, on a link, or by the gateway.
- * The weak host model of §3.3.4.2: an address is ours whatever interface a packet uses.  Each interface gives a route
- * to its subnet, and one to everything else: by its gateway, or on the link itself when it has none.  Which of several
- * gateways is for gateway.c.  Redirects are not heeded.
+ * The way to an address (RFC 1122 §3.3.1): ours, on a link, or by the gateway.  Which of several gateways is for
+ * gateway.c.  Redirects are not heeded.  IPv6 is in route6.c.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "ip/state.h"
 
-static bool is_no_unicast(uint32_t address)
-{
-	return address >= 0xe0000000u;          /* multicast, reserved, limited broadcast */
-}
-
-/* What no host may have: 0/8, 127/8, 224/3. */
-static bool is_no_host(uint32_t address)
-{
-	return address >> 24 == 0 || address >> 24 == 127 || is_no_unicast(address);
-}
-
-static bool mac_is_usable(const struct mac *mac)
-{
-	static const struct mac none;
-
-	return !mac_is_group(mac) && !mac_eq(mac, &none);
-}
-
-const struct interface *interface_of(const struct ip *ip, uint32_t address)
-{
-	for (uint32_t i = 0; i < ip->interface_count; i++)
-		if (ip->interfaces[i].address == address)
-			return &ip->interfaces[i];
-	return NULL;
-}
-
-bool route_is_broadcast(const struct ip *ip, uint32_t address)
-{
-	if (address == UINT32_MAX || address == 0)
-		return true;
-	for (uint32_t i = 0; i < ip->interface_count; i++)
-		if (route_is_subnet_broadcast(&ip->interfaces[i], address))
-			return true;
-	return false;
-}
-
-static struct address address_given(const struct eleven_address *given)
-{
-	struct address address;
-
-	memcpy(address.bytes, given->bytes, sizeof(address.bytes));
-	return address;
-}
-
-static void route_enter(struct ip *ip, struct route route)
+void route_enter(struct ip *ip, struct route route)
 {
 	ip->gateways += route.gateway != 0;
 	ip->routes[ip->route_count++] = route;
-}
-
-int ip_interface_add(struct ip *ip, const struct eleven_interface *given)
-{
-	struct interface interface = { .given = *given };
-	struct address address = address_given(&given->address), next = address_given(&given->gateway);
-	uint32_t gateway;
-
-	if (!address_is_v4(&address) || given->prefix_bits > 32 || given->mtu < 68 || given->mtu > UINT16_MAX)
-		return -EINVAL;
-	if (given->kind != ELEVEN_LINK_IP && given->kind != ELEVEN_LINK_ETHERNET)
-		return -EINVAL;
-	interface.address = address_v4_value(&address);
-	interface.mask = given->prefix_bits == 0 ? 0 : UINT32_MAX << (32 - given->prefix_bits);
-	memcpy(interface.mac.bytes, given->mac, sizeof(interface.mac.bytes));
-	if (is_no_host(interface.address) || route_is_subnet_broadcast(&interface, interface.address))
-		return -EINVAL;
-	gateway = address_is_any(&next) ? 0 : address_v4_value(&next);
-	if (gateway != 0 && (!address_is_v4(&next) || is_no_host(gateway) || gateway == interface.address ||
-			     route_is_subnet_broadcast(&interface, gateway)))
-		return -EINVAL;
-	if (given->kind == ELEVEN_LINK_ETHERNET && !mac_is_usable(&interface.mac))
-		return -EINVAL;
-	if (interface_of(ip, interface.address))
-		return -EEXIST;
-	if (ip->interface_count == IP_INTERFACES_MAX || ip->route_count + 2 > IP_ROUTES_MAX)
-		return -ENOSPC;
-	if (given->kind == ELEVEN_LINK_ETHERNET) {
-		interface.announces_left = IP_ARP_ANNOUNCES;
-		interface.announce_at = ip->now;
-	}
-	if (interface.mask != 0)
-		route_enter(ip, (struct route){ interface.address & interface.mask, interface.mask, 0,
-						given->prefix_bits, (uint8_t)ip->interface_count });
-	route_enter(ip, (struct route){ .gateway = interface.mask == 0 ? 0 : gateway,
-					.interface = (uint8_t)ip->interface_count });
-	ip->interfaces[ip->interface_count] = interface;
-	return (int)ip->interface_count++;
 }
 
 /* The interface on whose link the address is; NULL: none. */
@@ -113,6 +29,8 @@ int ip_route_add(struct ip *ip, const struct eleven_route *given)
 	const struct interface *interface;
 	struct route route = { .prefix_bits = given->prefix_bits };
 
+	if (!address_is_v4(&gateway))
+		return route6_given(ip, &destination, given->prefix_bits, &gateway);
 	if (address_is_any(&destination))
 		destination = address_v4(0);
 	if (!address_is_v4(&destination) || !address_is_v4(&gateway) || given->prefix_bits > 32)
@@ -120,8 +38,9 @@ int ip_route_add(struct ip *ip, const struct eleven_route *given)
 	route.mask = given->prefix_bits == 0 ? 0 : UINT32_MAX << (32 - given->prefix_bits);
 	route.network = address_v4_value(&destination);
 	route.gateway = address_v4_value(&gateway);
-	if ((route.network & ~route.mask) != 0 || (route.prefix_bits > 0 && is_no_host(route.network)) ||
-	    is_no_host(route.gateway) || route_is_broadcast(ip, route.gateway) || interface_of(ip, route.gateway))
+	if ((route.network & ~route.mask) != 0 || (route.prefix_bits > 0 && address_is_no_host(route.network)) ||
+	    address_is_no_host(route.gateway) || route_is_broadcast(ip, route.gateway) ||
+	    interface_of(ip, route.gateway))
 		return -EINVAL;
 	interface = interface_on_link(ip, route.gateway);
 	if (!interface)
@@ -135,18 +54,6 @@ int ip_route_add(struct ip *ip, const struct eleven_route *given)
 		return -ENOSPC;
 	route_enter(ip, route);
 	return 0;
-}
-
-const struct eleven_interface *ip_interface(const struct ip *ip, uint8_t number)
-{
-	return number < ip->interface_count ? &ip->interfaces[number].given : NULL;
-}
-
-bool ip_is_local(const struct ip *ip, const struct address *address)
-{
-	if (!address_is_v4(address))
-		return false;
-	return address_is_loopback(address) || interface_of(ip, address_v4_value(address));
 }
 
 /*
@@ -200,7 +107,8 @@ bool route_is_neighbour(const struct ip *ip, uint8_t interface, uint32_t address
 /* Inside the stack: to 127.0.0.0/8 from 127.0.0.1, to our own address from that address, unless one is chosen. */
 static int route_loopback(const struct address *remote, const struct address *chosen, struct ip_route *route)
 {
-	*route = (struct ip_route){ *remote, IP_LOOPBACK, true, *remote, IP_LOOPBACK_MTU };
+	*route = (struct ip_route){ .local = *remote, .interface = IP_LOOPBACK, .loopback = true,
+				    .next_hop = *remote, .mtu = IP_LOOPBACK_MTU };
 	if (chosen)
 		route->local = *chosen;
 	else if (address_is_loopback(remote))
@@ -210,6 +118,12 @@ static int route_loopback(const struct address *remote, const struct address *ch
 
 int ip_route(const struct ip *ip, const struct address *remote, const struct address *local, struct ip_route *route)
 {
+	return ip_route_by(ip, remote, local, IP_ANY_INTERFACE, route);
+}
+
+int ip_route_by(const struct ip *ip, const struct address *remote, const struct address *local, int by,
+		struct ip_route *route)
+{
 	const struct route *way;
 	uint32_t to, from = 0;
 
@@ -217,14 +131,16 @@ int ip_route(const struct ip *ip, const struct address *remote, const struct add
 		local = NULL;
 	if (local && !ip_is_local(ip, local))
 		return -EADDRNOTAVAIL;
+	if (local && address_is_v4(local) != address_is_v4(remote))
+		return -EINVAL;         /* of two families */
 	if (!address_is_v4(remote))
-		return address_is_any(remote) || address_is_multicast(remote) ? -EINVAL : -ENETUNREACH;
+		return route6_find(ip, remote, local, by, route);
 	to = address_v4_value(remote);
 	if (to >> 24 == 127 || interface_of(ip, to))
 		return route_loopback(remote, local, route);
 	if (local)
 		from = address_v4_value(local);
-	if (is_no_host(to) || route_is_broadcast(ip, to) || from >> 24 == 127)
+	if (address_is_no_host(to) || route_is_broadcast(ip, to) || from >> 24 == 127)
 		return -EINVAL;
 	way = route_best(ip, to, from);
 	if (!way)

@@ -8,11 +8,14 @@
  *   reply.c      ICMP messages out until their neighbour is known
  *   neighbour.c  the cache of link addresses
  *   arp.c        ARP in, and what is said by ARP
- *   route.c      interfaces, addresses, ways
+ *   interface.c  interfaces and their addresses
+ *   route.c      the way to an address
  *   gateway.c    which of several gateways
  *   identify.c   identifications of what may be fragmented
  *   output.c     headers, and packets of our own out
  *   ip.c         memory and time
+ *
+ * and those of IPv6, which state6.h names.
  *
  * Limits: fragments_max datagrams in fragment_bytes bytes of blocks; neighbours_max neighbours, at
  * most half of them unresolved, and as many peers in the next-hop cache and with a counter of identifications, placed
@@ -28,6 +31,7 @@
 #include "ip/block.h"
 #include "ip/ip.h"
 #include "ip/list.h"
+#include "ip/state6.h"
 #include "trace/trace.h"
 #include "wire/arp.h"
 #include "wire/ethernet.h"
@@ -56,6 +60,7 @@ struct interface {
 	bool announce_ready;            /* one is due and waits for ip_output() */
 	uint64_t announce_at;           /* when the next is due */
 	uint64_t defend_from;           /* a conflict before this is not answered */
+	struct interface6 six;
 };
 
 struct route {
@@ -76,6 +81,7 @@ struct next_hop {                       /* of the next-hop cache, RFC 1122 §3.3
 enum neighbour_state {
 	NEIGHBOUR_INCOMPLETE,           /* asked for by broadcast, once a second; no MAC */
 	NEIGHBOUR_REACHABLE,            /* MAC known; past reachable_until it is stale: used, not trusted */
+	NEIGHBOUR_DELAY,                /* IPv6: was stale and is used; probed in 5 s if nothing confirms it */
 	NEIGHBOUR_PROBE,                /* was stale and is used: MAC in use, asked for by unicast, once a second */
 	NEIGHBOUR_FAILED,               /* never answered; nothing is asked until `next` */
 };
@@ -90,8 +96,9 @@ struct neighbour {
 	uint8_t tries;                  /* requests since the state began */
 	bool request_queued;            /* in neighbours.requests */
 	bool silent;                    /* did not answer, and has not since: as a gateway it is dead */
+	bool is_router;                 /* IPv6: as its advertisements say */
 	uint32_t held;                  /* latest ICMP message that waits for it, index + 1: RFC 1122 §2.3.2.2 */
-	uint64_t next;                  /* INCOMPLETE, PROBE: next request or the end; FAILED: when to ask again */
+	uint64_t next;                  /* of those that wait: next request or the end; FAILED: when to ask again */
 	uint64_t reachable_until;
 	uint64_t changed;               /* when the MAC was last set */
 	struct list_link use, waiting, request;
@@ -102,7 +109,7 @@ struct neighbours {
 	struct table table;
 	struct list unresolved;         /* INCOMPLETE and FAILED, oldest first */
 	struct list resolved;           /* REACHABLE and PROBE, least recently used first */
-	struct list waiting;            /* INCOMPLETE and PROBE by `next`: each waits equally long, so it is a queue */
+	struct list waiting;            /* INCOMPLETE, DELAY and PROBE by `next` */
 	struct list requests;           /* an ARP request is to be sent */
 	uint32_t unresolved_max;
 	uint32_t epoch;                 /* changes when waiting for a neighbour may have an end */
@@ -111,24 +118,42 @@ struct neighbours {
 
 /* ---- fragments: fragment.c */
 
+#define IP_FRAGMENT_HEADER_MAX (IP6_UNFRAGMENTABLE_MAX + IPV6_FRAGMENT_BYTES)
+
+struct fragment {                       /* one that comes in, of either family */
+	struct address source, destination;
+	uint32_t id;
+	uint32_t offset;
+	const uint8_t *payload;
+	uint32_t payload_bytes;
+	const uint8_t *header;          /* all in front of the payload: of IPv6 the Fragment header too */
+	uint16_t header_bytes;
+	uint16_t named_at;              /* IPv6: the Next Header field that tells of the Fragment header */
+	uint8_t protocol;               /* IPv6: IPV6_FRAGMENT */
+	uint8_t next_header;            /* IPv6: of the Fragment header */
+	uint8_t interface, tos, ttl;
+	bool more;
+};
+
 struct assembly {
 	uint32_t pool_link;
 	uint32_t hash;                  /* of the key, as in the table */
 	struct address source, destination;
-	uint16_t id;
-	uint8_t protocol;               /* these four are the key, RFC 791 §3.2 */
+	uint32_t id;
+	uint8_t protocol;               /* these four are the key, RFC 791 §3.2; IPv6: IPV6_FRAGMENT, RFC 8200 §4.5 */
 	uint8_t interface;              /* of the fragment that came first */
 	bool refused;                   /* broken: what is still to come is dropped; holds no blocks */
 	uint8_t ecn_seen;               /* bits 1 << codepoint */
 	uint8_t tos, ttl;               /* of the first fragment */
 	uint8_t header_bytes;           /* of `header`; 0: the first fragment is not here */
+	uint8_t named_at, next_header;  /* IPv6, as in the first fragment */
 	uint16_t fragments;             /* held */
 	uint32_t total;                 /* payload bytes of the whole; 0: the last fragment is not here */
 	uint32_t held;                  /* payload bytes here; as no two overlap, held == total means all is here */
 	uint32_t first, last;           /* blocks that begin the fragments of lowest and highest offset, index + 1 */
 	uint64_t deadline;
 	struct list_link age, use;
-	uint8_t header[IPV4_HEADER_MAX];/* of the first fragment, for ICMP errors */
+	uint8_t header[IP_FRAGMENT_HEADER_MAX]; /* of the first fragment, for ICMP errors */
 };
 
 struct fragments {
@@ -137,7 +162,7 @@ struct fragments {
 	struct pool blocks;
 	struct list age;                /* oldest first, so also by deadline */
 	struct list use;                /* longest without a fragment first: thrown out first */
-	uint8_t *whole;                 /* IPV4_HEADER_MAX bytes for the header, then the joined payload */
+	uint8_t *whole;                 /* IP_FRAGMENT_HEADER_MAX bytes for the header, then the joined payload */
 	uint32_t whole_bytes;           /* room for payload */
 };
 
@@ -149,7 +174,8 @@ struct reply {                          /* an ICMP message to be sent */
 	struct address local, remote;
 	struct ip_route route;
 	uint8_t tos;
-	uint16_t id;                    /* of its fragments */
+	uint8_t hop_limit;              /* 0: the usual one */
+	uint32_t id;                    /* of its fragments */
 	uint32_t bytes, sent;           /* of the message; those sent, if it takes several packets */
 	struct list_link queue;
 };
@@ -183,6 +209,7 @@ struct ip {
 	struct siphash_key key;
 	struct interface interfaces[IP_INTERFACES_MAX];
 	uint32_t interface_count;
+	bool six;                       /* one of them speaks IPv6 */
 	struct route routes[IP_ROUTES_MAX];
 	uint32_t route_count, gateways; /* how many, and those with a gateway */
 	struct next_hop *next_hops;     /* `peers` of them */
@@ -195,6 +222,9 @@ struct ip {
 	struct identity *ids;           /* `peers` of them */
 	uint32_t peers;
 	uint64_t id_at;                 /* when who waits for an identification may have one; TIME_NEVER: nobody */
+	struct redirect6 redirects[IP6_REDIRECTS_MAX];
+	struct siphash_key stable_key;  /* of addresses that routers' prefixes give: RFC 7217 */
+	uint64_t chances;               /* numbers drawn so far */
 	uint8_t *out;                   /* the packet that ip_output() lends */
 	uint32_t out_bytes;
 };
@@ -206,7 +236,10 @@ void ip_clock(struct ip *ip, uint64_t now);
 void ip_rule(struct ip *ip, enum rule rule, const struct address *local, const struct address *remote,
 	     uint8_t interface);
 
-/* ---- route.c */
+/* A number below `bound`, from the seed. */
+uint64_t ip_chance(struct ip *ip, uint64_t bound);
+
+/* ---- interface.c */
 
 /* The interface that has this address, or NULL. */
 const struct interface *interface_of(const struct ip *ip, uint32_t address);
@@ -221,6 +254,20 @@ static inline bool route_is_subnet_broadcast(const struct interface *interface, 
 
 /* A broadcast address, limited or of one of our subnets, in the old form (all zero) too: RFC 1122 §3.3.6. */
 bool route_is_broadcast(const struct ip *ip, uint32_t address);
+/* What no host may have: 0/8, 127/8, 224/3. */
+bool address_is_no_host(uint32_t address);
+static inline struct address address_given(const struct eleven_address *given)
+{
+	struct address address;
+
+	memcpy(address.bytes, given->bytes, sizeof(address.bytes));
+	return address;
+}
+
+/* ---- route.c */
+
+/* There must be room. */
+void route_enter(struct ip *ip, struct route route);
 static inline bool route_has(const struct route *route, uint32_t remote)
 {
 	return ((remote ^ route->network) & route->mask) == 0;
@@ -253,6 +300,10 @@ void neighbour_doubt(struct ip *ip, struct neighbour *neighbour);
 void neighbour_heard(struct ip *ip, struct neighbour *neighbour, const struct mac *mac, bool asked);
 /* Enters one that asked for us, while there is room: it will be talked to at once. */
 void neighbour_learn(struct ip *ip, uint8_t interface, const struct address *address, const struct mac *mac);
+/* The MAC is this; `confirmed`: and it can be reached now, else it is used and not trusted. */
+void neighbour_set(struct ip *ip, struct neighbour *neighbour, const struct mac *mac, bool confirmed);
+/* IPv6: what was sent there has come to something (RFC 4861 §7.3.1). */
+void neighbour_confirm(struct ip *ip, uint8_t interface, const struct address *address);
 void neighbours_timers(struct ip *ip);
 uint64_t neighbours_deadline(const struct ip *ip);
 
@@ -269,8 +320,7 @@ uint64_t arp_deadline(const struct ip *ip);
 size_t fragments_bytes(const struct eleven_config *config);
 void fragments_init(struct ip *ip, uint8_t *memory, const struct eleven_config *config);
 /* Takes a fragment; true when it completed a datagram, which then is filled in. */
-bool fragment_input(struct ip *ip, const struct ipv4 *packet, const uint8_t *header, uint8_t interface,
-		    struct ip_datagram *datagram);
+bool fragment_input(struct ip *ip, const struct fragment *fragment, struct ip_datagram *datagram);
 void fragments_timers(struct ip *ip);
 uint64_t fragments_deadline(const struct ip *ip);
 
@@ -289,6 +339,9 @@ uint32_t replies_message_max(const struct eleven_config *config);
 /* A message of `head` (the ICMP header, its checksum zero) and `tail`; false when it cannot be sent. */
 bool reply_send(struct ip *ip, const struct address *local, const struct address *remote, uint8_t tos,
 		uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes);
+/* The same over a way that is known: IPv6 only. `hop_limit` 0: the usual one. */
+bool reply_send_by(struct ip *ip, const struct ip_route *route, const struct address *remote, uint8_t tos,
+		   uint8_t hop_limit, uint8_t head[ICMP_HEADER_BYTES], const uint8_t *tail, uint32_t tail_bytes);
 /* Takes an error from the bucket of icmp_rate; false: it is empty. */
 bool reply_error_allowed(struct ip *ip);
 /* The message's neighbour is known: it may go; or has failed: it is thrown away. */

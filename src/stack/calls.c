@@ -9,13 +9,12 @@
 #include "base/check.h"
 #include "stack/stack.h"
 
-/* As the user gives it; all zero is IPv4's any too. */
 static struct address address_given(const struct eleven_address *given)
 {
 	struct address address;
 
 	memcpy(address.bytes, given->bytes, sizeof(address.bytes));
-	return address_is_any(&address) ? address_v4(0) : address;
+	return address;
 }
 
 int eleven_open(struct eleven *stack, eleven_handle *connection, uint64_t now)
@@ -54,11 +53,12 @@ int eleven_connect(struct eleven *stack, eleven_handle connection, const struct 
 	struct address address = address_given(&remote->address), local;
 	struct ip_route route = { .interface = IP_LOOPBACK };
 	int error = tcp_local(stack->tcp, connection, &local);
+	int by = remote->scope ? remote->scope - 1 : IP_ANY_INTERFACE;
 
 	now = stack_now(stack, now);
 	if (error)
 		return error;
-	error = remote->port == 0 ? -EINVAL : ip_route(stack->ip, &address, &local, &route);
+	error = remote->port == 0 ? -EINVAL : ip_route_by(stack->ip, &address, &local, by, &route);
 	if (error && is_closed(stack, connection))
 		return error;
 	return tcp_connect(stack->tcp, connection, &route.local, tcp_interface_number(route.interface), &address,

@@ -35,6 +35,15 @@ static void error_input(struct eleven *stack, const struct ip_error *error, uint
 	tcp_error_arrives(stack->tcp, &about, now);
 }
 
+/* A router may have told another MTU for IPv6. */
+static void mtu_follow(struct eleven *stack, uint8_t interface)
+{
+	uint32_t mtu = interface < stack->interfaces ? ip_mtu6(stack->ip, interface) : 0;
+
+	if (mtu)
+		tcp_interface_v6_set(stack->tcp, interface, mtu);
+}
+
 static void packet_input(struct eleven *stack, const struct eleven_packet *packet, uint64_t now)
 {
 	struct ip_datagram datagram;
@@ -44,6 +53,7 @@ static void packet_input(struct eleven *stack, const struct eleven_packet *packe
 	stack->trace.in_input = true;
 	switch (ip_input(stack->ip, packet, &datagram, &error, now)) {
 	case IP_CONSUMED:
+		mtu_follow(stack, packet->interface);
 		break;
 	case IP_SEGMENT:
 		datagram_input(stack, &datagram, now);

@@ -16,7 +16,7 @@
 #include "stack/stack.h"
 
 #define ALIGNMENT 64u
-#define BIG_SEGMENT_MAX (65535u - 20 - 60)      /* of text, with the longest headers, in one IP packet */
+#define BIG_SEGMENT_MAX (65535u - 20 - 60)      /* of text, with the longest headers, in one packet of either family */
 
 struct layout {
 	size_t trace, ip, tcp, loopback, headers, end;
@@ -60,6 +60,8 @@ int eleven_create(struct eleven **stack, void *memory, size_t bytes, const struc
 	if (bytes < layout.end)
 		return -EINVAL;
 	made->now = now;
+	made->flow_key.k0 = siphash_words2(&(struct siphash_key){ config->seed, 0x666c6f77 }, 1, 0);
+	made->flow_key.k1 = siphash_words2(&(struct siphash_key){ config->seed, 0x666c6f77 }, 2, 0);
 	made->headers = (uint8_t (*)[OUTPUT_HEADER_MAX])(block + layout.headers);
 	trace_init(&made->trace, block + layout.trace, (uint32_t)config->trace_records_max);
 	loopback_init(&made->loopback, block + layout.loopback, config->loopback_bytes);
@@ -87,4 +89,26 @@ int eleven_interface_add(struct eleven *stack, const struct eleven_interface *in
 int eleven_route_add(struct eleven *stack, const struct eleven_route *route)
 {
 	return ip_route_add(stack->ip, route);
+}
+
+static struct address address_given(const struct eleven_address *given)
+{
+	struct address address;
+
+	memcpy(address.bytes, given->bytes, sizeof(address.bytes));
+	return address;
+}
+
+int eleven_address_add(struct eleven *stack, unsigned interface, const struct eleven_address *address,
+		       uint8_t prefix_bits, uint64_t now)
+{
+	struct address given = address_given(address);
+
+	return ip_address_add(stack->ip, interface, &given, prefix_bits, stack_now(stack, now));
+}
+
+bool eleven_address_next(const struct eleven *stack, unsigned interface, unsigned *cursor,
+			 struct eleven_interface_address *address)
+{
+	return ip_address_next(stack->ip, interface, cursor, address);
 }

@@ -17,6 +17,7 @@
 #include "stack/stack.h"
 #include "wire/checksum.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 
 #define CHECKSUM_OFFSET 16u     /* in the TCP header */
 #define SEQ_OFFSET 4u
@@ -27,13 +28,31 @@ enum way {
 	WAY_NONE,               /* unreachable: `error` says how */
 };
 
-static int header_write(struct eleven *stack, const struct ip_route *route, const struct tuple *tuple,
+/* RFC 6437 §3: a label for each connection, the same as long as it lives, which tells nothing; 0 would be none. */
+static uint32_t flow_label(const struct eleven *stack, const struct tuple *tuple)
+{
+	uint8_t bytes[36];
+	uint32_t label;
+
+	memcpy(bytes, tuple->local.bytes, 16);
+	memcpy(bytes + 16, tuple->remote.bytes, 16);
+	store_be16(bytes + 32, tuple->local_port);
+	store_be16(bytes + 34, tuple->remote_port);
+	label = (uint32_t)siphash(&stack->flow_key, bytes, sizeof(bytes)) & IPV6_FLOW_LABEL_MAX;
+	return label ? label : 1;
+}
+
+static int header_write(struct eleven *stack, struct ip_route *route, const struct tuple *tuple,
 			const struct tcp_out *segment, uint8_t *out, uint64_t now)
 {
-	int bytes = ip_header(stack->ip, route, &tuple->local, &tuple->remote, segment->ttl, segment->tos, segment->df,
-			      segment->header_bytes + segment->text_bytes, out, now);
+	int bytes;
 
-	if (!segment->df && segment->segment_bytes && !route->loopback)
+	route->confirmed = segment->progress;
+	if (tuple_is_v6(tuple))
+		route->flow_label = flow_label(stack, tuple);
+	bytes = ip_header(stack->ip, route, &tuple->local, &tuple->remote, segment->ttl, segment->tos, segment->df,
+			  segment->header_bytes + segment->text_bytes, out, now);
+	if (!segment->df && !tuple_is_v6(tuple) && segment->segment_bytes && !route->loopback)
 		ip_identify_more(stack->ip, &tuple->local, &tuple->remote,
 				 (segment->text_bytes - 1) / segment->segment_bytes);
 	return bytes;
@@ -57,7 +76,8 @@ static enum way way_find(struct eleven *stack, const struct tuple *tuple, struct
 		tcp_output_park(stack->tcp);
 		return WAY_LATER;
 	}
-	if (!stack->dont_fragment && !ip_may_identify(stack->ip, &tuple->local, &tuple->remote, now)) {
+	if (!stack->dont_fragment && !tuple_is_v6(tuple) &&
+	    !ip_may_identify(stack->ip, &tuple->local, &tuple->remote, now)) {
 		tcp_output_park(stack->tcp);
 		return WAY_LATER;
 	}
@@ -106,7 +126,7 @@ static void checksum_fill(const struct tuple *tuple, struct tcp_out *segment, bo
 }
 
 /* A segment for this stack itself: one copy, no checksum. */
-static bool segment_loop(struct eleven *stack, const struct ip_route *route, const struct tuple *tuple, uint64_t now)
+static bool segment_loop(struct eleven *stack, struct ip_route *route, const struct tuple *tuple, uint64_t now)
 {
 	struct tcp_out segment;
 	uint8_t header[IP_HEADER_BYTES_MAX], *at;
@@ -130,7 +150,7 @@ static bool segment_loop(struct eleven *stack, const struct ip_route *route, con
 }
 
 /* A segment for a link: headers composed in `header`, text lent. */
-static bool segment_compose(struct eleven *stack, const struct ip_route *route, const struct tuple *tuple,
+static bool segment_compose(struct eleven *stack, struct ip_route *route, const struct tuple *tuple,
 			    uint8_t *header, struct eleven_out *out, uint64_t now)
 {
 	const struct eleven_interface *interface = ip_interface(stack->ip, route->interface);

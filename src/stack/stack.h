@@ -13,6 +13,7 @@
 #ifndef ELEVEN_STACK_STACK_H
 #define ELEVEN_STACK_STACK_H
 
+#include "base/siphash.h"
 #include "eleven.h"
 #include "ip/ip.h"
 #include "stack/loopback.h"
@@ -20,7 +21,7 @@
 #include "trace/trace.h"
 
 #define OUTPUT_BATCH_MAX  64u   /* packets of one eleven_output(), each with its headers */
-#define OUTPUT_HEADER_MAX 96u   /* link 14, IP 20, TCP 60, and two to keep them aligned */
+#define OUTPUT_HEADER_MAX 128u  /* link 14, IP 40, TCP 60, and what keeps them aligned */
 
 struct eleven {
 	struct trace trace;
@@ -32,6 +33,7 @@ struct eleven {
 	bool loopback_parked;           /* one waits for room in the loopback ring */
 	uint8_t interfaces;             /* how many */
 	bool dont_fragment;             /* all segments have DF */
+	struct siphash_key flow_key;    /* of flow labels: RFC 6437 */
 	uint64_t drops_out;             /* segments made and not sent: no route, no neighbour */
 	uint8_t (*headers)[OUTPUT_HEADER_MAX];  /* of the batch lent last; behind everything else in the block */
 };

@@ -104,6 +104,7 @@ static void ack_advance(struct work *w)
 	rtt_measure(tcp, tcb, &w->seg);
 	rtt_backoff_end(&tcb->rtt, &bounds);
 	ring_consume(&tcb->send_ring, text);
+	tcb->progress = true;
 	tcb->snd.una = w->seg.ack;
 	tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
 	if (tcb->urgent_out && seq_ge(tcb->snd.una, tcb->snd.up))

@@ -2,6 +2,9 @@
 /* TCBs, tables and lists; see connection.h.  Assigns no state: state.c does. */
 #include "tcp/connection.h"
 
+#include "base/bytes.h"
+#include "tcp/record.h"
+
 #include "tcp/port.h"
 #include "tcp/recovery.h"
 #include "tcp/timer.h"
@@ -36,7 +39,6 @@ void tcb_defaults(struct tcp *tcp, struct tcb *tcb)
 	rtt_init(&tcb->rtt, &bounds);
 	scoreboard_init(&tcb->sb);
 	tcb->congestion = (uint8_t)config->congestion;
-	tcb->ttl = 64;
 	tcb->nodelay = !config->nagle;
 	tcb->keepalive_probes = (uint8_t)config->keepalive_probes_max;
 	tcb->keepalive_idle = config->keepalive_idle;
@@ -91,8 +93,14 @@ uint32_t tuple_hash(const struct tcp *tcp, const struct tuple *tuple)
 {
 	uint64_t local = address_v4_value(&tuple->local), remote = address_v4_value(&tuple->remote);
 	uint64_t ports = (uint64_t)tuple->local_port << 16 | tuple->remote_port;
+	uint8_t bytes[36];
 
-	return (uint32_t)siphash_words2(&tcp->table_key, local << 32 | remote, ports);
+	if (!tuple_is_v6(tuple))
+		return (uint32_t)siphash_words2(&tcp->table_key, local << 32 | remote, ports);
+	memcpy(bytes, tuple->local.bytes, 16);
+	memcpy(bytes + 16, tuple->remote.bytes, 16);
+	store_be32(bytes + 32, (uint32_t)ports);
+	return (uint32_t)siphash(&tcp->table_key, bytes, sizeof(bytes));
 }
 
 static bool reference_has_tuple(const struct tcp *tcp, uint32_t ref, const struct tuple *tuple)
@@ -107,10 +115,12 @@ static bool reference_has_tuple(const struct tcp *tcp, uint32_t ref, const struc
 		return tuple_eq(&record->tuple, tuple);
 	}
 	const struct time_wait *record = pool_at(&tcp->time_wait, index);
+	struct tuple names;
 
-	return record->local_port == tuple->local_port && record->remote_port == tuple->remote_port &&
-	       address_is_v4(&tuple->local) && address_is_v4(&tuple->remote) &&
-	       record->local == address_v4_value(&tuple->local) && record->remote == address_v4_value(&tuple->remote);
+	if (record->local_port != tuple->local_port || record->remote_port != tuple->remote_port)
+		return false;
+	time_wait_tuple(tcp, record, &names);
+	return tuple_eq(&names, tuple);
 }
 
 uint32_t connection_find(const struct tcp *tcp, const struct tuple *tuple)

@@ -54,4 +54,7 @@ void queue_remove(struct tcp *tcp, struct tcb *child);
 struct ranges *reassembly_of(const struct tcp *tcp, const struct tcb *tcb);
 void reassembly_release(struct tcp *tcp, struct tcb *tcb);
 
+/* error.c: a path MTU that was told too long ago is forgotten. */
+void path_mtu_age(struct tcp *tcp, struct tcb *tcb);
+
 #endif

@@ -6,28 +6,40 @@
  */
 #include <errno.h>
 
+#include "base/time.h"
 #include "tcp/connection.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/record.h"
 #include "tcp/recovery.h"
 
-#define HEADERS_V4 40
+#define PATH_MTU_LEAST_V6 1280u         /* RFC 8200 §5: every path carries that */
+#define PATH_MTU_KEEP_NS  SEC(600)      /* RFC 1191 §6.3, RFC 8201 §5.3: then a larger one is tried again */
 
 static void path_mtu_shrinks(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 {
 	uint16_t before = tcb->snd.mss;
 
-	mtu = max_u32(mtu, (uint32_t)tcp->config.path_mtu_least);
-	if (mtu >= tcp->interface[tcb->interface].mtu || (tcb->path_mtu && mtu >= tcb->path_mtu))
+	mtu = max_u32(mtu, tuple_is_v6(&tcb->tuple) ? PATH_MTU_LEAST_V6 : (uint32_t)tcp->config.path_mtu_least);
+	if (mtu >= options_interface_mtu(tcp, tcb) || (tcb->path_mtu && mtu >= tcb->path_mtu))
 		return;                 /* it may only become smaller this way */
 	tcb->path_mtu = (uint16_t)min_u32(mtu, 65535);
+	tcb->path_mtu_until = tcp->now + PATH_MTU_KEEP_NS;
 	options_mss_update(tcp, tcb);
 	rule(tcp, tcb, ICMP_PATH_MTU);
 	if (tcb->snd.mss < before && synchronized(tcb) && !syn_unacked(tcb)) {
 		recovery_resend(tcp, tcb);      /* what was too large was lost: again, smaller (RFC 1191 §6.4) */
 		tcb_ready(tcp, tcb);
 	}
+}
+
+void path_mtu_age(struct tcp *tcp, struct tcb *tcb)
+{
+	if (!tcb->path_mtu || tcp->now < tcb->path_mtu_until)
+		return;
+	tcb->path_mtu = 0;
+	options_mss_update(tcp, tcb);
+	rule(tcp, tcb, PATH_MTU_AGED);
 }
 
 /* About our SYN-ACK: what LISTEN has begun ends, and the listener goes on. */

@@ -34,6 +34,7 @@ int tcp_bind(struct tcp *tcp, eleven_handle handle, const struct address *local,
 		return -EINVAL;
 	tcb->reuse_address = flags & ELEVEN_BIND_REUSE_ADDRESS;
 	tcb->reuse_port = flags & ELEVEN_BIND_REUSE_PORT;
+	tcb->v6only = (flags & ELEVEN_BIND_V6ONLY) && !address_is_v4(local);
 	error = port_bind(tcp, tcb, local, port);
 	if (error)
 		return error;

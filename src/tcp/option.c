@@ -218,7 +218,7 @@ int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_opti
 		[ELEVEN_OPTION_SYN_RETRIES] = tcb->syn_retries,
 		[ELEVEN_OPTION_FIN_WAIT_2] = tcb->fin_wait_2,
 		[ELEVEN_OPTION_WINDOW_CLAMP] = tcb->window_clamp,
-		[ELEVEN_OPTION_TTL] = tcb->ttl,
+		[ELEVEN_OPTION_TTL] = tcb->ttl ? tcb->ttl : TCP_TTL_DEFAULT,
 		[ELEVEN_OPTION_TOS] = tcb->tos,
 		[ELEVEN_OPTION_USER] = tcb->user,
 		[ELEVEN_OPTION_CONGESTION] = tcb->congestion,

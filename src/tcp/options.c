@@ -6,20 +6,32 @@
 #include "tcp/fastopen.h"
 
 #define WSCALE_MAX 14                   /* RFC 7323 §2.3 */
-#define HEADERS_V4 40                   /* IPv4 and TCP without options */
 #define TIMESTAMP_OPTION_BYTES 12
 #define SACK_OPTION_BYTES(n) (4 + 8 * (n))
 
+/* IP and TCP without options: §3.7.1, RFC 8200 §8.3. */
+static uint32_t headers(const struct tcb *tcb)
+{
+	return tuple_is_v6(&tcb->tuple) ? 60 : 40;
+}
+
+uint32_t options_interface_mtu(const struct tcp *tcp, const struct tcb *tcb)
+{
+	const struct tcp_interface *interface = &tcp->interface[tcb->interface];
+
+	return tuple_is_v6(&tcb->tuple) && interface->mtu_v6 ? interface->mtu_v6 : interface->mtu;
+}
+
 static uint32_t path_mtu(const struct tcp *tcp, const struct tcb *tcb)
 {
-	uint32_t mtu = tcp->interface[tcb->interface].mtu;
+	uint32_t mtu = options_interface_mtu(tcp, tcb);
 
 	return tcb->path_mtu && tcb->path_mtu < mtu ? tcb->path_mtu : mtu;
 }
 
 uint16_t options_mss_offer(const struct tcp *tcp, const struct tcb *tcb)
 {
-	uint32_t mss = tcp->interface[tcb->interface].mtu - HEADERS_V4;
+	uint32_t mss = options_interface_mtu(tcp, tcb) - headers(tcb);
 
 	if (tcb->mss_cap && tcb->mss_cap < mss)
 		mss = tcb->mss_cap;
@@ -37,7 +49,7 @@ uint8_t options_wscale_offer(const struct tcb *tcb)
 
 void options_mss_update(struct tcp *tcp, struct tcb *tcb)
 {
-	uint32_t mss = min_u32(tcb->snd.mss_peer, path_mtu(tcp, tcb) - HEADERS_V4);
+	uint32_t mss = min_u32(tcb->snd.mss_peer, path_mtu(tcp, tcb) - headers(tcb));
 
 	if (tcb->mss_cap && tcb->mss_cap < mss)
 		mss = tcb->mss_cap;

@@ -18,6 +18,8 @@ void options_mss_update(struct tcp *tcp, struct tcb *tcb);
 /* Of that, what the options leave for text that go with a segment sent now: SACK blocks come and go (RFC 6691 §2). */
 uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb);
 /* Our MSS option: what the interface can take (MUST-67). */
+/* Of the interface, for the connection's family. */
+uint32_t options_interface_mtu(const struct tcp *tcp, const struct tcb *tcb);
 uint16_t options_mss_offer(const struct tcp *tcp, const struct tcb *tcb);
 /* The shift with which all of the receive buffer can be offered (RFC 7323 §2.3). */
 uint8_t options_wscale_offer(const struct tcb *tcb);

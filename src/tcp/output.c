@@ -19,6 +19,12 @@
 
 /* ---- answers */
 
+/* The program's choice; else 64, or for IPv6 0, which is what the routers of the link tell. */
+static uint8_t ttl_of(const struct tuple *tuple, uint8_t chosen)
+{
+	return chosen ? chosen : tuple_is_v6(tuple) ? 0 : TCP_TTL_DEFAULT;
+}
+
 static struct reply *reply_new(struct tcp *tcp, const struct tuple *tuple, uint8_t interface)
 {
 	struct reply *reply;
@@ -31,7 +37,7 @@ static struct reply *reply_new(struct tcp *tcp, const struct tuple *tuple, uint8
 	memset(reply, 0, sizeof(*reply));
 	reply->tuple = *tuple;
 	reply->interface = interface;
-	reply->ttl = 64;
+	reply->ttl = ttl_of(tuple, 0);
 	return reply;
 }
 
@@ -41,7 +47,7 @@ static struct reply *reply_of(struct tcp *tcp, const struct tcb *tcb)
 
 	if (reply == NULL)
 		return NULL;
-	reply->ttl = tcb->ttl;
+	reply->ttl = ttl_of(&tcb->tuple, tcb->ttl);
 	reply->tos = tcb->tos;
 	reply->state = tcb->state;
 	reply->handle = tcb_handle(tcp, tcb);
@@ -151,8 +157,9 @@ static void out_start(const struct tcp *tcp, struct tcp_out *out, const struct t
 {
 	out->tuple = tuple;
 	out->interface = interface;
-	out->df = tcp->config.path_mtu_discovery;
+	out->df = tcp->config.path_mtu_discovery || tuple_is_v6(tuple);
 	out->path_suspect = false;
+	out->progress = false;
 	out->slices = 0;
 	out->text_bytes = 0;
 	out->segment_bytes = 0;
@@ -332,8 +339,11 @@ static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *
 	struct segment seg;
 
 	out_start(tcp, out, &tcb->tuple, tcb->interface);
-	out->ttl = tcb->ttl;
+	path_mtu_age(tcp, tcb);
+	out->ttl = ttl_of(&tcb->tuple, tcb->ttl);
 	out->tos = tcb->tos;
+	out->progress = tcb->progress;
+	tcb->progress = false;
 	if (tcb->want.syn) {
 		output_syn(tcp, tcb, &seg, out);
 	} else if (send_next(tcp, tcb, &chunk)) {

@@ -274,9 +274,59 @@ struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, s
 
 /* ---- TIME-WAIT */
 
+void time_wait_tuple(const struct tcp *tcp, const struct time_wait *record, struct tuple *tuple)
+{
+	const struct time_wait *names = record->v6 ? pool_at(&tcp->time_wait, record->local) : NULL;
+
+	*tuple = (struct tuple){ names ? names->names[0] : address_v4(record->local),
+				 names ? names->names[1] : address_v4(record->remote),
+				 record->local_port, record->remote_port };
+}
+
+/* A record with the connection's names; NULL: no room. */
+static struct time_wait *time_wait_take(struct tcp *tcp, const struct tuple *tuple)
+{
+	struct time_wait *record = pool_take(&tcp->time_wait), *names = NULL;
+
+	if (record == NULL)
+		return NULL;
+	record->v6 = tuple_is_v6(tuple);
+	record->local_port = tuple->local_port;
+	record->remote_port = tuple->remote_port;
+	record->local = address_v4_value(&tuple->local);
+	record->remote = address_v4_value(&tuple->remote);
+	if (!record->v6)
+		return record;
+	names = pool_take(&tcp->time_wait);
+	if (names == NULL) {
+		pool_give(&tcp->time_wait, record);
+		return NULL;
+	}
+	tcp->time_wait_names++;
+	names->kind = KIND_TIME_WAIT_NAMES;
+	names->names[0] = tuple->local;
+	names->names[1] = tuple->remote;
+	record->local = pool_index(&tcp->time_wait, names);
+	record->remote = 0;
+	return record;
+}
+
+static void time_wait_give(struct tcp *tcp, struct time_wait *record)
+{
+	if (record->v6) {
+		struct time_wait *names = pool_at(&tcp->time_wait, record->local);
+
+		tcp->time_wait_names--;
+		names->kind = 0;
+		pool_give(&tcp->time_wait, names);
+	}
+	record->kind = 0;
+	pool_give(&tcp->time_wait, record);
+}
+
 void time_wait_fold(struct tcp *tcp, struct tcb *tcb)
 {
-	struct time_wait *record = pool_take(&tcp->time_wait);
+	struct time_wait *record = time_wait_take(tcp, &tcb->tuple);
 	uint64_t deadline = tcb->deadline[SLOT_STATE];
 	uint32_t index;
 
@@ -293,10 +343,6 @@ void time_wait_fold(struct tcp *tcp, struct tcb *tcb)
 	record->reuse_address = tcb->reuse_address;
 	record->reuse_port = tcb->reuse_port;
 	record->passive = tcb->passive;
-	record->local = address_v4_value(&tcb->tuple.local);
-	record->remote = address_v4_value(&tcb->tuple.remote);
-	record->local_port = tcb->tuple.local_port;
-	record->remote_port = tcb->tuple.remote_port;
 	record->rcv_nxt = tcb->rcv.nxt.value;
 	record->snd_nxt = tcb->snd.max.value;
 	record->ts_recent = tcb->ts.recent;
@@ -319,8 +365,7 @@ void time_wait_unfold(struct tcp *tcp, const struct time_wait *record, struct tc
 	tcb->kind = KIND_TIME_WAIT;
 	tcb->state = TCP_TIME_WAIT;
 	tcb->interface = record->interface;
-	tcb->tuple = (struct tuple){ address_v4(record->local), address_v4(record->remote),
-				     record->local_port, record->remote_port };
+	time_wait_tuple(tcp, record, &tcb->tuple);
 	tcb->passive = record->passive;
 	tcb->rule = tcb->last_rule = record->after_closing ? RULE_ACK_CLOSING_TIME_WAIT : RULE_FIN_TIME_WAIT;
 	tcb->challenge_at = challenge_unpack(tcp, record->challenged);
@@ -351,14 +396,13 @@ void time_wait_refold(struct tcp *tcp, struct time_wait *record, const struct tc
 
 void time_wait_remove(struct tcp *tcp, struct time_wait *record)
 {
-	struct tuple tuple = { address_v4(record->local), address_v4(record->remote),
-			       record->local_port, record->remote_port };
+	struct tuple tuple;
 
+	time_wait_tuple(tcp, record, &tuple);
 	wheel_remove(&tcp->wheel, &record->timer);
 	table_remove(&tcp->connections, tuple_hash(tcp, &tuple),
 		     reference(KIND_TIME_WAIT, pool_index(&tcp->time_wait, record)));
-	record->kind = 0;
-	pool_give(&tcp->time_wait, record);
+	time_wait_give(tcp, record);
 }
 
 void time_wait_timeout(struct tcp *tcp, struct time_wait *record)

@@ -27,6 +27,8 @@ void listener_inherit(struct tcb *tcb, const struct tcb *listener);
 
 /* A TCB in TIME-WAIT that nobody holds becomes a record, and is destroyed. */
 void time_wait_fold(struct tcp *tcp, struct tcb *tcb);
+/* The four names of a record. */
+void time_wait_tuple(const struct tcp *tcp, const struct time_wait *record, struct tuple *tuple);
 void time_wait_unfold(struct tcp *tcp, const struct time_wait *record, struct tcb *tcb);
 void time_wait_refold(struct tcp *tcp, struct time_wait *record, const struct tcb *tcb);
 void time_wait_remove(struct tcp *tcp, struct time_wait *record);

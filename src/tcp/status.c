@@ -215,12 +215,12 @@ void tcp_stats(const struct tcp *tcp, struct eleven_stats *stats)
 	stats->bytes_out = tcp->bytes_out;
 	stats->connections = tcp->tcbs.used;
 	stats->syn_received = tcp->syn_received.used;
-	stats->time_wait = tcp->time_wait.used;
+	stats->time_wait = tcp->time_wait.used - tcp->time_wait_names;
 	stats->buffer_bytes_used = buffers_used_bytes(&tcp->buffers);
 	stats->buffer_bytes = tcp->config.buffer_bytes;
 	for (uint32_t i = 0; i < tcp->tcbs.touched; i++)
 		if (tcb_at(tcp, i)->kind == KIND_TCB)
 			stats->states[tcb_at(tcp, i)->state]++;
 	stats->states[ELEVEN_SYN_RECEIVED] += tcp->syn_received.used;
-	stats->states[ELEVEN_TIME_WAIT] += tcp->time_wait.used;
+	stats->states[ELEVEN_TIME_WAIT] += stats->time_wait;
 }

@@ -61,6 +61,7 @@ enum kind {
 	KIND_TCB = 1,
 	KIND_SYN_RECEIVED = 2,
 	KIND_TIME_WAIT = 3,
+	KIND_TIME_WAIT_NAMES = 4,       /* in the pool of TIME-WAIT: the addresses of a record of IPv6 */
 };
 
 /* Timers: fixed slots of deadlines; timer.c says when each is armed and what it does. */
@@ -168,6 +169,8 @@ struct tcb {
 	bool address_given : 1;
 	bool reuse_address : 1;
 	bool reuse_port : 1;
+	bool v6only : 1;                /* bound to ::, and that is not IPv4 */
+	bool progress : 1;              /* the peer has acknowledged text since our last segment */
 	bool fin_queued : 1;            /* the program has closed for sending */
 	bool fin_sent : 1;
 	bool fin_acked : 1;
@@ -210,7 +213,8 @@ struct tcb {
 	bool fast_open_counts : 1;      /* in SYN-RECEIVED at its listener's limit */
 	bool syn_text_taken : 1;        /* the text of our SYN was acknowledged by the SYN-ACK */
 
-	uint8_t ttl, tos;
+	uint8_t ttl;                    /* 0: not chosen by the program */
+	uint8_t tos;
 	uint8_t tos_received;           /* of the last segment */
 	uint8_t keepalive_probes;
 	uint8_t syn_retries;
@@ -247,6 +251,7 @@ struct tcb {
 	uint64_t last_received, last_sent, last_ack_received, last_heard;
 	uint64_t unacked_since;         /* when what is unacknowledged now was first sent, or last acknowledged */
 	uint64_t challenge_at;          /* last challenge ACK */
+	uint64_t path_mtu_until;        /* path_mtu is forgotten then */
 	uint64_t bytes_in, bytes_out, retransmitted_bytes, drops;
 	uint64_t segments_in, segments_out, retransmitted_segments;
 };
@@ -275,21 +280,30 @@ struct syn_received {
 };
 _Static_assert(sizeof(struct syn_received) <= 96, "a SYN-RECEIVED record is at most 96 bytes");
 
-/* A connection in TIME-WAIT that no program holds; IPv4. */
+/*
+ * A connection in TIME-WAIT that no program holds.  The addresses of IPv6 do not fit: they lie in a second record, so
+ * that IPv4, of which there may be millions, does not pay for them.
+ */
 struct time_wait {
 	_Alignas(16) struct wheel_entry timer;
 	uint8_t kind, interface;
 	bool timestamps : 1, reuse_address : 1, reuse_port : 1, passive : 1;
+	bool v6 : 1;
 	bool after_closing : 1;         /* came from CLOSING, not from FIN-WAIT-2 */
 	uint8_t generation;
 	uint32_t link;
-	uint32_t local, remote;
-	uint16_t local_port, remote_port;
-	uint32_t rcv_nxt, snd_nxt;
-	uint32_t ts_recent, ts_offset;
-	uint32_t since_ms;
-	uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */
-	uint16_t window;
+	union {
+		struct {
+			uint32_t local, remote;         /* IPv4; else the index of the names in the pool, and 0 */
+			uint16_t local_port, remote_port;
+			uint32_t rcv_nxt, snd_nxt;
+			uint32_t ts_recent, ts_offset;
+			uint32_t since_ms;
+			uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */
+			uint16_t window;
+		};
+		struct address names[2];                /* KIND_TIME_WAIT_NAMES: local, remote */
+	};
 };
 _Static_assert(sizeof(struct time_wait) <= 64, "a TIME-WAIT record is at most 64 bytes");
 
@@ -305,6 +319,7 @@ struct reply {
 
 struct tcp_interface {
 	uint32_t mtu;
+	uint32_t mtu_v6;                /* of IPv6, if routers have made it smaller; 0: the same */
 	uint32_t segment_bytes_max;
 };
 
@@ -331,6 +346,7 @@ struct tcp {                            /* what all connections of a stack share
 	uint64_t clock_step;            /* the clock's step: the least by which it was seen to move */
 	struct tcp_interface interface[TCP_INTERFACES];
 	struct pool tcbs, syn_received, time_wait, reassembly, sent;
+	uint32_t time_wait_names;       /* of time_wait's: how many are only names */
 	struct table connections;       /* by 4-tuple: tcbs and records */
 	struct table bound;             /* by local port: what was bound or connected by a program */
 	struct buffers buffers;

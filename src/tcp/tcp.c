@@ -104,8 +104,13 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 	return tcp;
 }
 
+void tcp_interface_v6_set(struct tcp *tcp, uint8_t interface, uint32_t mtu)
+{
+	tcp->interface[interface].mtu_v6 = mtu;
+}
+
 void tcp_interface_set(struct tcp *tcp, uint8_t interface, uint32_t mtu, uint32_t segment_bytes_max)
 {
 	CHECK(interface < TCP_INTERFACES);
-	tcp->interface[interface] = (struct tcp_interface){ mtu, segment_bytes_max };
+	tcp->interface[interface] = (struct tcp_interface){ .mtu = mtu, .segment_bytes_max = segment_bytes_max };
 }

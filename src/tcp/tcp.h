@@ -15,6 +15,7 @@
 
 #define TCP_INTERFACES      9   /* the stack's eight and the loopback */
 #define TCP_LOOPBACK        8   /* number of the loopback interface */
+#define TCP_TTL_DEFAULT     64
 
 struct tcp;
 
@@ -24,6 +25,8 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 
 /* What an interface can carry: MTU of IP packets, most text of one big segment (0: none). */
 void tcp_interface_set(struct tcp *tcp, uint8_t interface, uint32_t mtu, uint32_t segment_bytes_max);
+/* Of IPv6 packets, once routers have told another. */
+void tcp_interface_v6_set(struct tcp *tcp, uint8_t interface, uint32_t mtu);
 
 /* ---- segments in */
 
@@ -53,9 +56,12 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 
 struct tcp_out {
 	const struct tuple *tuple;      /* lent until the next call */
-	uint8_t interface, ttl, tos;
+	uint8_t interface;
+	uint8_t ttl;                    /* 0: what the routers of the link tell (IPv6) */
+	uint8_t tos;
 	bool df;
 	bool path_suspect;              /* advice for IP: nothing comes back, R1 retransmissions long (MUST-20) */
+	bool progress;                  /* the peer has acknowledged text since the last one: RFC 4861 §7.3.1 */
 	uint8_t header[60];             /* its checksum is zero: floor 3 fills it in */
 	uint8_t header_bytes;
 	uint8_t slices;                 /* of text */

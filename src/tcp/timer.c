@@ -428,6 +428,9 @@ void tcp_timers(struct tcp *tcp, uint64_t now)
 		case KIND_TIME_WAIT:
 			time_wait_timeout(tcp, (struct time_wait *)(void *)entry);
 			break;
+		case KIND_TIME_WAIT_NAMES:
+			CHECK(false);   /* they have no timer */
+			break;
 		}
 	}
 }

@@ -16,4 +16,9 @@ static inline bool tuple_eq(const struct tuple *a, const struct tuple *b)
 	       address_eq(&a->remote, &b->remote) && address_eq(&a->local, &b->local);
 }
 
+static inline bool tuple_is_v6(const struct tuple *tuple)
+{
+	return !address_is_v4(&tuple->remote);
+}
+
 #endif

@@ -201,6 +201,9 @@ static void test_ethernet_frames(void **state)
 	assert_rule(&host, ETHERNET_NOT_OURS);
 	whole = frame_make(frame, &our_mac, &peer_mac, ETHERNET_TYPE_IPV6, packet, n);
 	assert_int_equal(host_input(&host, frame, whole), IP_CONSUMED);
+	assert_rule(&host, IP6_VERSION_BAD);
+	whole = frame_make(frame, &our_mac, &peer_mac, 0x88cc, packet, n);
+	assert_int_equal(host_input(&host, frame, whole), IP_CONSUMED);
 	assert_rule(&host, ETHERNET_TYPE_OTHER);
 	/* RFC 1122 §2.3.3: 802.2 SNAP too, with its length. */
 	memcpy(long_frame, snap, 8);
