@@ -15,21 +15,63 @@
 
 /* ---------------------------------------------------------------- addresses */
 
-static struct eleven_endpoint endpoint_of(const struct sockaddr_in *address)
-{
-	struct eleven_endpoint endpoint = { .port = ntohs(address->sin_port) };
+#define IN6_BYTES_LEAST 24u     /* of a sockaddr_in6: the scope came later (RFC 2133) */
 
+static struct eleven_endpoint endpoint_of(const union sock_address *address)
+{
+	struct eleven_endpoint endpoint = { .port = ntohs(address->in.sin_port) };
+
+	if (address->family == AF_INET6) {
+		memcpy(endpoint.address.bytes, &address->in6.sin6_addr, 16);
+		return endpoint;
+	}
 	endpoint.address.bytes[10] = endpoint.address.bytes[11] = 0xff;
-	memcpy(endpoint.address.bytes + 12, &address->sin_addr, 4);
+	memcpy(endpoint.address.bytes + 12, &address->in.sin_addr, 4);
 	return endpoint;
 }
 
-static struct sockaddr_in sockaddr_of(const struct eleven_endpoint *endpoint)
+/* In the form of the socket's family. */
+static union sock_address sockaddr_of(const struct sock *sock, const struct eleven_endpoint *endpoint)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(endpoint->port) };
+	union sock_address address = { .family = sock->family };
 
-	memcpy(&address.sin_addr, endpoint->address.bytes + 12, 4);
+	address.in.sin_port = htons(endpoint->port);
+	if (sock->family == AF_INET6) {
+		memcpy(&address.in6.sin6_addr, endpoint->address.bytes, 16);
+		address.in6.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&address.in6.sin6_addr) ? 1 : 0;
+	} else {
+		memcpy(&address.in.sin_addr, endpoint->address.bytes + 12, 4);
+	}
 	return address;
+}
+
+static bool is_any(const union sock_address *address)
+{
+	const struct in6_addr *six = &address->in6.sin6_addr;
+
+	if (address->family == AF_INET)
+		return address->in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr32[3] == htonl(INADDR_ANY));
+}
+
+/* What Linux says of an address for a socket of this family, before it looks at it; 0: nothing. */
+static int address_check(const struct sock *sock, const struct sock_request *request)
+{
+	const union sock_address *address = &request->address;
+
+	if (request->address_bytes < (sock->family == AF_INET6 ? IN6_BYTES_LEAST : sizeof(address->in)))
+		return -EINVAL;
+	if (address->family != sock->family)
+		return -EAFNOSUPPORT;
+	if (sock->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&address->in6.sin6_addr) &&
+	    address->in6.sin6_scope_id == 0)
+		return -EINVAL;         /* which link? */
+	return 0;
+}
+
+static bool is_mapped(const union sock_address *address)
+{
+	return address->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr);
 }
 
 void sock_names_learn(struct sock *sock)
@@ -38,8 +80,8 @@ void sock_names_learn(struct sock *sock)
 
 	if (!sock->handle || eleven_status(sock_stack(sock), sock->handle, &status) < 0)
 		return;
-	sock->local = sockaddr_of(&status.local);
-	sock->remote = sockaddr_of(&status.remote);
+	sock->local = sockaddr_of(sock, &status.local);
+	sock->remote = sockaddr_of(sock, &status.remote);
 }
 
 static bool is_synchronized(struct sock *sock)
@@ -58,11 +100,12 @@ static int handle_bind(struct sock *sock)
 {
 	struct eleven_endpoint local = endpoint_of(&sock->local);
 	unsigned flags = (option_is_on(sock, SOL_SOCKET, SO_REUSEADDR) ? ELEVEN_BIND_REUSE_ADDRESS : 0) |
-			 (option_is_on(sock, SOL_SOCKET, SO_REUSEPORT) ? ELEVEN_BIND_REUSE_PORT : 0);
+			 (option_is_on(sock, SOL_SOCKET, SO_REUSEPORT) ? ELEVEN_BIND_REUSE_PORT : 0) |
+			 (option_is_on(sock, IPPROTO_IPV6, IPV6_V6ONLY) ? ELEVEN_BIND_V6ONLY : 0);
 	int error = eleven_bind(sock_stack(sock), sock->handle, &local, flags, sock_now(sock));
 
 	/* The port may belong to a descriptor that was closed without a word. */
-	if (error == -EADDRINUSE && sock_sweep(sock->service, SOCK_SWEEP_MAX, sock->local.sin_port) > 0)
+	if (error == -EADDRINUSE && sock_sweep(sock->service, SOCK_SWEEP_MAX, sock->local.in.sin_port) > 0)
 		error = eleven_bind(sock_stack(sock), sock->handle, &local, flags, sock_now(sock));
 	return error;
 }
@@ -78,19 +121,25 @@ static int handle_reach(struct sock *sock)
 
 int call_bind(struct sock *sock, const struct sock_request *request)
 {
-	struct sockaddr_in address = request->address;
+	struct sock_request given = *request;
+	union sock_address *address = &given.address;
 	int error;
 
-	if (address.sin_family != AF_INET &&
-	    !(address.sin_family == AF_UNSPEC && address.sin_addr.s_addr == htonl(INADDR_ANY)))
-		return -EAFNOSUPPORT;
+	if (sock->family == AF_INET && address->family == AF_UNSPEC &&
+	    address->in.sin_addr.s_addr == htonl(INADDR_ANY))
+		address->family = AF_INET;
+	error = address_check(sock, &given);
+	if (error)
+		return error;
+	if (sock->family == AF_INET6 && (IN6_IS_ADDR_MULTICAST(&address->in6.sin6_addr) ||
+					 (is_mapped(address) && option_is_on(sock, IPPROTO_IPV6, IPV6_V6ONLY))))
+		return -EINVAL;
 	if (sock->phase != SOCK_FRESH || sock->bound)
 		return -EINVAL;
 	error = sock_handle(sock);
 	if (error)
 		return error;
-	address.sin_family = AF_INET;
-	sock->local = address;
+	sock->local = *address;
 	error = handle_bind(sock);
 	if (error) {
 		memset(&sock->local, 0, sizeof(sock->local));
@@ -109,6 +158,11 @@ int call_listen(struct sock *sock, const struct sock_request *request, int progr
 	if (sock->phase != SOCK_FRESH && sock->phase != SOCK_LISTENING)
 		return -EINVAL;
 	error = handle_reach(sock);
+	if (!error && sock->family == AF_INET6 && sock->phase == SOCK_FRESH && !sock->bound) {
+		sock->local = (union sock_address){ .family = AF_INET6 };       /* any, of both families or one */
+		error = handle_bind(sock);
+		sock->bound = error == 0;
+	}
 	if (error)
 		return error;
 	error = listener_begin(sock, backlog);
@@ -147,6 +201,7 @@ static struct sock *sock_replace(struct sock *sock, int *descriptor)
 
 	if (!fresh)
 		return NULL;
+	fresh->family = sock->family;
 	fresh->options = sock->options;
 	fresh->pair_bytes = sock->pair_bytes;
 	fresh->pid = sock->pid;
@@ -164,10 +219,10 @@ static struct sock *sock_replace(struct sock *sock, int *descriptor)
 	return fresh;
 }
 
-static int connect_errno(int error, const struct sockaddr_in *address)
+static int connect_errno(int error, const union sock_address *address)
 {
 	if (error == -EINVAL)           /* as Linux says it */
-		return address->sin_port ? -ENETUNREACH : -ECONNREFUSED;
+		return address->in.sin_port ? -ENETUNREACH : -ECONNREFUSED;
 	return error;
 }
 
@@ -179,19 +234,33 @@ static bool syn_waits(const struct sock *sock)
 	return eleven_status(sock_stack(sock), sock->handle, &status) == 0 && (status.sub & ELEVEN_SUB_SYN_WAITS);
 }
 
+/* To connect to any address is to connect to this host. */
+static void loopback_set(union sock_address *address)
+{
+	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+
+	if (address->family == AF_INET)
+		address->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else if (is_mapped(address))
+		address->in6.sin6_addr.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+	else
+		address->in6.sin6_addr = loopback;
+}
+
 static int connect_start(struct sock *sock, const struct sock_request *request, int program)
 {
-	struct sockaddr_in address = request->address;
+	union sock_address address = request->address;
 	struct eleven_endpoint remote;
-	int error;
+	int error = address_check(sock, request);
 
-	if (address.sin_family != AF_INET)
-		return -EAFNOSUPPORT;
-	error = handle_reach(sock);
+	if (!error && is_mapped(&address) && option_is_on(sock, IPPROTO_IPV6, IPV6_V6ONLY))
+		error = -ENETUNREACH;
+	if (!error)
+		error = handle_reach(sock);
 	if (error)
 		return error;
-	if (address.sin_addr.s_addr == htonl(INADDR_ANY))
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (is_any(&address))
+		loopback_set(&address);
 	remote = endpoint_of(&address);
 	error = eleven_connect(sock_stack(sock), sock->handle, &remote, sock_now(sock));
 	if (error)
@@ -271,7 +340,7 @@ static int connect_ended(struct sock *sock, const struct sock_request *request, 
 
 int call_connect(struct sock *sock, const struct sock_request *request, int program, int *descriptor)
 {
-	if (request->address.sin_family == AF_UNSPEC)
+	if (request->address.family == AF_UNSPEC)
 		return disconnect(sock, descriptor);
 	switch (sock->phase) {
 	case SOCK_FRESH:
@@ -303,7 +372,7 @@ int call_names(struct sock *sock, struct sock_reply *reply)
 	sock_names_learn(sock);
 	names.local = sock->local;
 	names.remote = sock->remote;
-	names.local.sin_family = names.remote.sin_family = AF_INET;
+	names.local.family = names.remote.family = sock->family;
 	memcpy(reply->data, &names, sizeof(names));
 	reply->length = sizeof(names);
 	return 0;

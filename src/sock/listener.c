@@ -23,6 +23,7 @@ static struct sock *accepted_create(struct sock *listener)
 
 	if (!sock)
 		return NULL;
+	sock->family = listener->family;
 	sock->options = listener->options;
 	sock->pair_bytes = listener->pair_bytes;
 	sock->uid = listener->uid;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Socket options as socket(7), tcp(7) and ip(7) have them: bounds, errnos and what getsockopt says, in one
+ * Socket options as socket(7), tcp(7), ip(7) and ipv6(7) have them: bounds, errnos and what getsockopt says, in one
  * table.  An option with a row of the stack is also given to the connection; the others are kept and told.
  *
  * SO_RCVTIMEO, SO_SNDTIMEO and SO_RCVLOWAT are the business of whoever waits and are not here.
@@ -64,6 +64,17 @@ static const struct option_row rows[] = {
 	{ IPPROTO_IP, IP_RECVERR, BOOLEAN, 0, 0, 0, PLAIN, 0 },
 	{ IPPROTO_IP, IP_FREEBIND, BOOLEAN, 0, 0, 0, PLAIN, 0 },
 	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, BOOLEAN, 0, 0, 0, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_V6ONLY, BOOLEAN, 0, 0, 0, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, NUMBER, -1, 255, -1, ELEVEN_OPTION_TTL, 1 },
+	{ IPPROTO_IPV6, IPV6_TCLASS, NUMBER, -1, 255, 0, ELEVEN_OPTION_TOS, 1 },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, NUMBER, 0, 5, 1, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVERR, BOOLEAN, 0, 0, 0, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_DONTFRAG, BOOLEAN, 0, 0, 0, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, BOOLEAN, 0, 0, 0, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, BOOLEAN, 0, 0, 0, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVTCLASS, BOOLEAN, 0, 0, 0, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, BOOLEAN, 0, 0, 1, PLAIN, 0 },
+	{ IPPROTO_IPV6, IPV6_FREEBIND, BOOLEAN, 0, 0, 0, PLAIN, 0 },
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -74,6 +85,7 @@ _Static_assert(ROWS <= OPTION_ROWS_MAX, "place for every row in struct option_se
 #define RECEIVE_BUFFER_LEAST 2304
 #define STACK_BUFFER_LEAST 1024
 
+#define HOPS_DEFAULT 64                 /* Linux's */
 #define CONGESTION_NAME 16              /* TCP_CA_NAME_MAX */
 
 static const char congestions[ELEVEN_CONGESTIONS][CONGESTION_NAME] = {
@@ -128,6 +140,8 @@ static int row_apply(const struct option_set *set, const struct option_row *row,
 		return 0;
 	if (row->option == ELEVEN_OPTION_SEND_BUFFER || row->option == ELEVEN_OPTION_RECEIVE_BUFFER)
 		given = given / 2 < STACK_BUFFER_LEAST ? STACK_BUFFER_LEAST : given / 2;
+	if (row->option == ELEVEN_OPTION_TTL && value < 0)
+		return 0;               /* the usual one: there is nothing to give */
 	if (row->option == ELEVEN_OPTION_TOS)
 		given &= 0xfc;
 	return target->call(target->stack, target->handle, row->option, given, target->now);
@@ -188,6 +202,8 @@ static int value_stored(const struct option_row *row, const struct option_limits
 		return buffer_stored(value, limits->receive_buffer_max, RECEIVE_BUFFER_LEAST);
 	if (row->level == IPPROTO_IP && row->name == IP_TOS)
 		return value & 0xff;
+	if (row->level == IPPROTO_IPV6 && row->name == IPV6_TCLASS && value == -1)
+		return row->initial;
 	return value;
 }
 
@@ -298,10 +314,13 @@ int option_set_load(const struct option_set *set, const struct option_target *ta
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return answer(data, length, congestion_now(set, target), CONGESTION_NAME);
 	if (!row)
-		return level == IPPROTO_TCP || level == IPPROTO_IP || level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+		return level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6 || level == SOL_SOCKET
+			? -ENOPROTOOPT : -EOPNOTSUPP;
 	value = set->values[row - rows];
 	if (row->level == IPPROTO_TCP && row->name == TCP_MAXSEG)
 		value = segment_bytes(target, value);
+	if (row->level == IPPROTO_IPV6 && row->name == IPV6_UNICAST_HOPS && value < 0)
+		value = HOPS_DEFAULT;
 	if (row->level == IPPROTO_IP && *length >= 1 && *length < sizeof(int)) {
 		uint8_t byte = (uint8_t)value;
 

@@ -11,7 +11,7 @@
 
 #include "eleven.h"
 
-#define OPTION_ROWS_MAX 40
+#define OPTION_ROWS_MAX 64
 
 struct option_set {
 	int32_t values[OPTION_ROWS_MAX];        /* by row of the table */

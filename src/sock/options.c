@@ -42,9 +42,15 @@ int option_set(struct sock *sock, const struct sock_request *request)
 {
 	struct option_limits limits = { sock->service->send_buffer_max, sock->service->receive_buffer_max };
 	struct option_target target = target_of(sock);
-	int error = option_set_store(&sock->options, &limits, request->level, request->name, request->data,
-				     request->length);
+	int error;
 
+	if (request->level == IPPROTO_IPV6 && sock->family != AF_INET6)
+		return -ENOPROTOOPT;
+	if (request->level == IPPROTO_IPV6 && request->name == IPV6_V6ONLY &&
+	    (sock->bound || sock->phase != SOCK_FRESH))
+		return -EINVAL;         /* what it is bound to is decided */
+	error = option_set_store(&sock->options, &limits, request->level, request->name, request->data,
+				 request->length);
 	if (error)
 		return error;
 	if (request->level == SOL_SOCKET && request->name == SO_RCVBUF)
@@ -86,6 +92,8 @@ int option_get(struct sock *sock, const struct sock_request *request, struct soc
 	struct option_target target = target_of(sock);
 	int listening = sock->phase == SOCK_LISTENING;
 
+	if (request->level == IPPROTO_IPV6 && sock->family != AF_INET6)
+		return -EOPNOTSUPP;
 	if (request->level == IPPROTO_TCP && request->name == TCP_INFO)
 		return answer_info(sock, request, reply);
 	if (request->level == SOL_SOCKET && request->name == SO_ACCEPTCONN)

@@ -2,8 +2,7 @@
 /*
  * The calls about sockets: made, named, connected, accepted, configured, shut.
  *
- * IPv6: socket(AF_INET6, SOCK_STREAM) says EAFNOSUPPORT, as on a kernel without it, and programs fall back
- * to IPv4.  SOCK_DGRAM and all other families are the kernel's.
+ * AF_INET and AF_INET6 of SOCK_STREAM; SOCK_DGRAM and all other families are the kernel's.
  */
 #include "sock/preload.h"
 
@@ -47,13 +46,12 @@ REAL_DEFINE(poll);
 INTERPOSE int socket(int domain, int type, int protocol)
 {
 	bool stream = (type & 0xf) == SOCK_STREAM && preload_is_active();
-	struct sock_request request = { .value = 0 };
+	struct sock_request request = { .value = domain };
 	const char *host = getenv("ELEVEN_HOST");
 	int result, fd;
 
-	if (stream && domain == AF_INET6)
-		return preload_return(-EAFNOSUPPORT);
-	if (!stream || domain != AF_INET || (protocol != 0 && protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
+	if (!stream || (domain != AF_INET && domain != AF_INET6) ||
+	    (protocol != 0 && protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
 		return REAL(socket)(domain, type, protocol);
 	if (protocol == IPPROTO_MPTCP)
 		return preload_return(-EPROTONOSUPPORT);
@@ -82,6 +80,7 @@ static int request_address(struct sock_request *request, const struct sockaddr *
 		return -EFAULT;
 	if (length < sizeof(address->sa_family) || length > sizeof(struct sockaddr_storage))
 		return -EINVAL;
+	request->address_bytes = length;
 	memcpy(&request->address, address, length < sizeof(request->address) ? length : sizeof(request->address));
 	return 0;
 }
@@ -94,8 +93,6 @@ INTERPOSE int bind(int fd, const struct sockaddr *address, socklen_t length)
 	if (!is_eleven(fd))
 		return REAL(bind)(fd, address, length);
 	error = request_address(&request, address, length);
-	if (!error && length < sizeof(struct sockaddr_in))
-		error = -EINVAL;
 	return preload_return(error ? error : control_ask(SOCK_BIND, fd, &request, NULL, NULL, false));
 }
 
@@ -128,12 +125,14 @@ static bool descriptor_is_free(void)
 	return true;
 }
 
-static void address_give(const struct sockaddr_in *from, struct sockaddr *address, socklen_t *length)
+static void address_give(const union sock_address *from, struct sockaddr *address, socklen_t *length)
 {
+	socklen_t bytes = sock_address_bytes(from);
+
 	if (!address || !length)
 		return;
-	memcpy(address, from, *length < sizeof(*from) ? *length : sizeof(*from));
-	*length = sizeof(*from);
+	memcpy(address, from, *length < bytes ? *length : bytes);
+	*length = bytes;
 }
 
 static int accepted_receive(int fd, struct sock_accepted *accepted, int flags)
@@ -267,8 +266,6 @@ INTERPOSE int connect(int fd, const struct sockaddr *address, socklen_t length)
 	result = request_address(&request, address, length);
 	if (result < 0)
 		return preload_return(result);
-	if (address->sa_family != AF_UNSPEC && length < sizeof(struct sockaddr_in))
-		return preload_return(-EINVAL);
 	request.value = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	result = connect_ask(fd, &request);
 	if (request.value && (result == -EINPROGRESS || result == -EALREADY))
@@ -331,14 +328,16 @@ static bool option_is_kernels(int level, int name)
 				       name == 66 || name == 67);       /* SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW */
 }
 
-static bool option_is_plain(int level, int name, int *value)
+static bool option_is_plain(int fd, int level, int name, int *value)
 {
+	struct sock_names names;
+
 	if (level != SOL_SOCKET)
 		return false;
 	if (name == SO_TYPE)
 		*value = SOCK_STREAM;
 	else if (name == SO_DOMAIN)
-		*value = AF_INET;
+		*value = names_ask(fd, &names) == 0 ? names.local.family : AF_INET;
 	else if (name == SO_PROTOCOL)
 		*value = IPPROTO_TCP;
 	else
@@ -371,7 +370,7 @@ INTERPOSE int getsockopt(int fd, int level, int name, void *restrict value, sock
 		return preload_return(-EFAULT);
 	if ((int)*length < 0)
 		return preload_return(-EINVAL);
-	if (option_is_plain(level, name, &number) || (level == SOL_SOCKET && name == SO_ERROR)) {
+	if (option_is_plain(fd, level, name, &number) || (level == SOL_SOCKET && name == SO_ERROR)) {
 		if (name == SO_ERROR)
 			number = error_take(fd, false);
 		*length = *length < sizeof(number) ? *length : sizeof(number);

@@ -22,7 +22,7 @@
 #define SOCK_DATA_MAX 288u         /* bytes of an option's value */
 
 enum sock_request_type {
-	SOCK_OPEN = CONTROL_SOCK_FIRST, /* text: host's name, or empty -> descriptor */
+	SOCK_OPEN = CONTROL_SOCK_FIRST, /* text: host's name, or empty; value: AF_INET, AF_INET6 -> descriptor */
 	SOCK_BIND,                      /* address */
 	SOCK_LISTEN,                    /* value: backlog */
 	SOCK_CONNECT,                   /* address; value: 1 when the caller blocks (see below) */
@@ -42,8 +42,20 @@ enum sock_request_type {
  * polls writable, and asks again when it polls an error, or when it gives up waiting.  A reply with a
  * descriptor says: put this in the place of yours, the old one cannot be connected any more.
  */
+union sock_address {
+	sa_family_t family;             /* of all of them */
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+static inline uint32_t sock_address_bytes(const union sock_address *address)
+{
+	return address->family == AF_INET6 ? sizeof(address->in6) : sizeof(address->in);
+}
+
 struct sock_request {
-	struct sockaddr_in address;     /* AF_UNSPEC in SOCK_CONNECT: disconnect */
+	union sock_address address;     /* AF_UNSPEC in SOCK_CONNECT: disconnect */
+	uint32_t address_bytes;         /* as the program gave it */
 	int32_t level, name;
 	int32_t value;
 	uint32_t length;                /* of data, or room for it */
@@ -59,7 +71,7 @@ struct sock_reply {
 };
 
 struct sock_names {                     /* in data */
-	struct sockaddr_in local, remote;
+	union sock_address local, remote;       /* of the socket's family, always */
 	uint32_t connected;             /* remote means something */
 };
 
@@ -70,7 +82,7 @@ struct sock_queue {                     /* in data */
 
 /* What comes with a connection's descriptor on the listener's. */
 struct sock_accepted {
-	struct sockaddr_in local, remote;
+	union sock_address local, remote;
 };
 
 /* What the view adds to a connection's status. */

@@ -217,7 +217,7 @@ unsigned sock_sweep(struct sock_service *service, unsigned count, in_port_t port
 
 	for (; sock && count > 0; sock = next) {
 		next = sock->next;
-		if (port && !(sock->bound && sock->local.sin_port == port))
+		if (port && !(sock->bound && sock->local.in.sin_port == port))
 			continue;
 		gone += sock_look(sock);
 		count--;
@@ -261,6 +261,7 @@ static void request_open(struct sock_service *service, struct control_client *cl
 	if (!sock) {
 		reply.result = host ? -ENFILE : -ENETDOWN;
 	} else {
+		sock->family = request->value == AF_INET6 ? AF_INET6 : AF_INET;
 		sock->pid = control_client_pid(client);
 		descriptor = pair_open(sock);
 		if (descriptor < 0) {

@@ -89,7 +89,8 @@ struct sock {
 	uint32_t backlog;
 	uint32_t handed_over;           /* LISTENING: connections in the descriptor's queue, */
 	uint32_t handed_over_max;       /* at most so many */
-	struct sockaddr_in local, remote;
+	sa_family_t family;             /* AF_INET or AF_INET6, and then perhaps IPv4 as ::ffff:a.b.c.d */
+	union sock_address local, remote;
 	struct sock *next, *previous;
 	struct sock **list;             /* of the service, in which it is: swept or connecting; NULL: none */
 	uint64_t since;                 /* LEAVING: of its last progress */

@@ -373,7 +373,7 @@ static void test_unread_text_is_counted_in_bytes(void **state)
 
 static void test_handed_over_is_seen_when_taken(void **state)
 {
-	struct sock_accepted accepted = { .local.sin_port = 7 }, got;
+	struct sock_accepted accepted = { .local.in.sin_port = 7 }, got;
 	struct epoll_event event = { .events = EPOLLOUT | EPOLLET };
 	struct sock listener, sock;
 	int program = made(&listener, 11), connection = made(&sock, 12), waiter = epoll_create1(0);
@@ -389,7 +389,7 @@ static void test_handed_over_is_seen_when_taken(void **state)
 	assert_true(pair_is_held(&sock));
 	assert_int_equal(epoll_wait(waiter, &event, 1, 0), 0);
 	assert_int_equal(recv(program, &got, sizeof(got), 0), sizeof(got));     /* without room for the descriptor */
-	assert_int_equal(got.local.sin_port, 7);
+	assert_int_equal(got.local.in.sin_port, 7);
 	assert_int_equal(epoll_wait(waiter, &event, 1, 0), 1);
 	assert_int_equal(pair_handed_over(&listener), 0);
 	assert_false(pair_is_held(&sock));
@@ -401,7 +401,7 @@ static void test_handed_over_is_seen_when_taken(void **state)
 
 static void test_handed_over_are_counted(void **state)
 {
-	struct sock_accepted accepted = { .local.sin_port = 7 }, got;
+	struct sock_accepted accepted = { .local.in.sin_port = 7 }, got;
 	struct sock listener, sock[SOCK_HANDED_OVER_MAX];
 	int program = made(&listener, 20), connection;
 	unsigned there = 0, given = 0;
