@@ -16,7 +16,7 @@
 
 enum {
 	KEY_HOST = 256, KEY_TUN, KEY_TAP, KEY_ADDRESS, KEY_KERNEL, KEY_PROFILE, KEY_MSL, KEY_SET, KEY_MTU, KEY_SEED,
-	KEY_RECORD, KEY_GATEWAY, KEY_ROUTE,
+	KEY_RECORD, KEY_GATEWAY, KEY_ROUTE, KEY_AUTOCONFIGURE,
 };
 
 /* Values are applied after the profile, wherever they stand on the line. */
@@ -32,14 +32,16 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-	{ "host", KEY_HOST, "NAME=ADDR/LEN", 0, "a virtual host on the virtual wire; as often as wanted", 0 },
+	{ "host", KEY_HOST, "NAME=ADDR/LEN", 0, "a virtual host on the virtual wire; as often as wanted. "
+	  "Its addresses, of IPv4, IPv6 or both, have a comma between them", 0 },
 	{ "tun", KEY_TUN, "DEV", 0, "the host `main`, joined to the kernel by this tun device", 1 },
-	{ "tap", KEY_TAP, "DEV", 0, "the same by a tap device: Ethernet and ARP", 1 },
-	{ "address", KEY_ADDRESS, "ADDR/LEN", 0, "of `main` (10.11.0.2/24)", 1 },
-	{ "kernel-address", KEY_KERNEL, "ADDR", 0, "of the kernel's side of the device (10.11.0.1)", 1 },
+	{ "tap", KEY_TAP, "DEV", 0, "the same by a tap device: Ethernet, ARP and neighbour discovery", 1 },
+	{ "address", KEY_ADDRESS, "ADDR/LEN", 0, "of `main` (10.11.0.2/24); IPv4, IPv6, or both", 1 },
+	{ "kernel-address", KEY_KERNEL, "ADDR", 0, "of the kernel's side of the device (10.11.0.1), likewise", 1 },
 	{ "gateway", KEY_GATEWAY, "ADDR", 0, "of `main` behind a tap; several: when one is dead the next is taken "
 	  "(the kernel's address)", 1 },
 	{ "route", KEY_ROUTE, "ADDR/LEN=ADDR", 0, "of `main`: to this subnet by this gateway", 1 },
+	{ "autoconfigure", KEY_AUTOCONFIGURE, 0, 0, "`main` has IPv6 addresses and routes of the link's routers", 1 },
 	{ "profile", KEY_PROFILE, "PROFILE", 0, "modern (the default), strict, or linux", 2 },
 	{ "msl", KEY_MSL, "TIME", 0, "maximum segment lifetime; TIME-WAIT lasts twice this", 2 },
 	{ "set", KEY_SET, "NAME=VALUE", 0, "a number of `eleven config`: 200ms, 64k, on, 3", 2 },
@@ -92,6 +94,62 @@ static void msl_add(struct arguments *a, const char *argument)
 	set_add(a, text);
 }
 
+static bool is_none(const struct eleven_address *address)
+{
+	static const struct eleven_address none;
+
+	return memcmp(address, &none, sizeof(none)) == 0;
+}
+
+/* Addresses with a comma between them, each with its prefix, one of a family. */
+static bool subnets_add(struct up_host *host, const char *text)
+{
+	while (text) {
+		size_t length = strcspn(text, ",");
+		char one[UNITS_TEXT_MAX];
+		struct eleven_address address;
+		uint8_t bits;
+		bool four;
+
+		if (length >= sizeof(one))
+			return false;
+		memcpy(one, text, length);
+		one[length] = 0;
+		if (units_subnet(one, &address, &bits) < 0)
+			return false;
+		four = units_address_is_v4(&address);
+		if (!is_none(four ? &host->address : &host->address6))
+			return false;
+		*(four ? &host->address : &host->address6) = address;
+		*(four ? &host->prefix_bits : &host->prefix6_bits) = bits;
+		text = text[length] ? text + length + 1 : NULL;
+	}
+	return true;
+}
+
+/* The kernel's addresses, likewise without prefixes. */
+static bool addresses_add(struct up_plan *plan, const char *text)
+{
+	while (text) {
+		size_t length = strcspn(text, ",");
+		struct eleven_address address, *place;
+		char one[UNITS_TEXT_MAX];
+
+		if (length >= sizeof(one))
+			return false;
+		memcpy(one, text, length);
+		one[length] = 0;
+		if (units_address(one, &address) < 0)
+			return false;
+		place = units_address_is_v4(&address) ? &plan->kernel_address : &plan->kernel_address6;
+		if (!is_none(place))
+			return false;
+		*place = address;
+		text = text[length] ? text + length + 1 : NULL;
+	}
+	return true;
+}
+
 static void host_add(struct up_plan *plan, char *argument)
 {
 	struct up_host *host = &plan->hosts[plan->host_count];
@@ -99,8 +157,9 @@ static void host_add(struct up_plan *plan, char *argument)
 
 	if (plan->host_count == HOST_STACKS_MAX)
 		verb_usage("--host: more than %d hosts", HOST_STACKS_MAX);
-	if (!equals || equals == argument || units_subnet(equals + 1, &host->address, &host->prefix_bits) < 0)
-		verb_usage("--host: '%s' is not NAME=ADDR/LEN, such as a=10.0.0.1/24", argument);
+	if (!equals || equals == argument || !subnets_add(host, equals + 1))
+		verb_usage("--host: '%s' is not NAME=ADDR/LEN, such as a=10.0.0.1/24 or a=10.0.0.1/24,fd00::1/64",
+			   argument);
 	*equals = 0;
 	host->name = argument;
 	plan->host_count++;
@@ -143,14 +202,19 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		device_set(&a->plan, argument, key == KEY_TAP);
 		return 0;
 	case KEY_ADDRESS:
-		if (units_subnet(argument, &a->plan.outside.address, &a->plan.outside.prefix_bits) < 0)
-			verb_usage("--address: '%s' is not ADDR/LEN, such as 10.11.0.2/24", argument);
+		if (!subnets_add(&a->plan.outside, argument))
+			verb_usage("--address: '%s' is not ADDR/LEN, such as 10.11.0.2/24, once for IPv4 and once for "
+				   "IPv6", argument);
 		a->address_given = true;
 		return 0;
 	case KEY_KERNEL:
-		if (units_address(argument, &a->plan.kernel_address) < 0)
-			verb_usage("--kernel-address: '%s' is not an address", argument);
+		if (!addresses_add(&a->plan, argument))
+			verb_usage("--kernel-address: '%s' is not an address, once for IPv4 and once for IPv6",
+				   argument);
 		a->kernel_given = true;
+		return 0;
+	case KEY_AUTOCONFIGURE:
+		a->plan.autoconfigure = true;
 		return 0;
 	case KEY_GATEWAY:
 		route_add(&a->plan, "--gateway", NULL, argument);
@@ -195,14 +259,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
 	options, parse, NULL,
 	"Start the host process that owns stacks and links. Without --host and --tun: two virtual hosts, "
-	"a=10.0.0.1/24 and b=10.0.0.2/24.\v"
+	"a=10.0.0.1/24,fd00::1/64 and b=10.0.0.2/24,fd00::2/64.\v"
 	"Virtual hosts need no privilege; a device takes CAP_NET_ADMIN (root, or `unshare -rn`).\n"
 	"The control socket is $ELEVEN_SOCKET, else eleven.sock in $XDG_RUNTIME_DIR, else eleven-UID.sock in the "
 	"temporary folder. A detached host writes what it has to say beside it, in a file that ends in .log.\n"
 	"\n"
 	"  eleven up -d --msl 2s\n"
 	"  eleven up --host a=10.0.0.1/24 --host b=10.0.0.2/24 --host c=10.0.0.3/24\n"
-	"  eleven up --tun tun0 --address 10.1.0.2/24 --kernel-address 10.1.0.1", NULL, NULL, NULL,
+	"  eleven up --tun tun0 --address 10.1.0.2/24 --kernel-address 10.1.0.1\n"
+	"  eleven up --tap tap0 --address 10.1.0.2/24,fd01::2/64 --kernel-address 10.1.0.1,fd01::1", NULL, NULL, NULL,
 };
 
 /* ---------------------------------------------------------------- the plan as a whole */
@@ -213,9 +278,20 @@ static void address_check(const struct up_host *one, const struct up_host *other
 
 	if (strcmp(one->name, other->name) == 0)
 		verb_usage("two hosts are named '%s'", one->name);
-	if (memcmp(&one->address, &other->address, sizeof(one->address)) == 0)
+	if (!is_none(&one->address) && memcmp(&one->address, &other->address, sizeof(one->address)) == 0)
 		verb_usage("the hosts '%s' and '%s' have the same address %s", one->name, other->name,
 			   units_address_print(text, &one->address));
+	if (!is_none(&one->address6) && memcmp(&one->address6, &other->address6, sizeof(one->address6)) == 0)
+		verb_usage("the hosts '%s' and '%s' have the same address %s", one->name, other->name,
+			   units_address_print(text, &one->address6));
+}
+
+static bool plan_has_v6(const struct up_plan *plan)
+{
+	for (unsigned i = 0; i < plan->host_count; i++)
+		if (!is_none(&plan->hosts[i].address6))
+			return true;
+	return plan->device && (plan->autoconfigure || !is_none(&plan->outside.address6));
 }
 
 static void plan_check(const struct up_plan *plan)
@@ -228,20 +304,29 @@ static void plan_check(const struct up_plan *plan)
 		if (plan->device)
 			address_check(&plan->outside, &plan->hosts[i]);
 	}
-	if (plan->device && memcmp(&plan->outside.address, &plan->kernel_address, sizeof(plan->kernel_address)) == 0)
+	if (plan->device && !is_none(&plan->kernel_address) &&
+	    memcmp(&plan->outside.address, &plan->kernel_address, sizeof(plan->kernel_address)) == 0)
 		verb_usage("--address and --kernel-address are the same, %s",
 			   units_address_print(text, &plan->kernel_address));
+	if (plan->device && !is_none(&plan->kernel_address6) &&
+	    memcmp(&plan->outside.address6, &plan->kernel_address6, sizeof(plan->kernel_address6)) == 0)
+		verb_usage("--address and --kernel-address are the same, %s",
+			   units_address_print(text, &plan->kernel_address6));
+	if (plan_has_v6(plan) && plan->mtu < 1280)
+		verb_usage("--mtu: IPv6 wants 1280 at least; hosts with IPv4 addresses alone take less");
 	if (eleven_size(&plan->config) == 0)
 		verb_usage("the configuration does not fit together; 'eleven config' shows the bounds");
 }
 
 static void plan_complete(struct arguments *a)
 {
-	static char first[] = "a=10.0.0.1/24", second[] = "b=10.0.0.2/24";
+	static char first[] = "a=10.0.0.1/24,fd00::1/64", second[] = "b=10.0.0.2/24,fd00::2/64";
+	static char first_v4[] = "a=10.0.0.1/24", second_v4[] = "b=10.0.0.2/24";
 	struct up_plan *plan = &a->plan;
+	bool six = plan->mtu >= 1280;           /* RFC 8200 §5 */
 
-	if (!plan->device && (a->address_given || a->kernel_given))
-		verb_usage("--address and --kernel-address go with --tun or --tap");
+	if (!plan->device && (a->address_given || a->kernel_given || plan->autoconfigure))
+		verb_usage("--address, --kernel-address and --autoconfigure go with --tun or --tap");
 	if (!plan->tap && plan->route_count > 0)
 		verb_usage("--gateway and --route go with --tap");
 	if (plan->device) {
@@ -253,8 +338,8 @@ static void plan_complete(struct arguments *a)
 		if (!a->kernel_given)
 			units_address("10.11.0.1", &plan->kernel_address);
 	} else if (plan->host_count == 0) {
-		host_add(plan, first);
-		host_add(plan, second);
+		host_add(plan, six ? first : first_v4);
+		host_add(plan, six ? second : second_v4);
 	}
 	eleven_config_init(&plan->config, a->profile);
 	/* Room to look back: segments and calls are recorded too, and memory that is not used costs nothing. */

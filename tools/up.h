@@ -11,8 +11,9 @@
 
 struct up_host {
 	const char *name;
-	struct eleven_address address;
-	uint8_t prefix_bits;
+	struct eleven_address address;          /* all zero: no IPv4 */
+	struct eleven_address address6;         /* all zero: no IPv6, but by autoconfigure */
+	uint8_t prefix_bits, prefix6_bits;
 };
 
 #define UP_ROUTES_MAX 30
@@ -24,7 +25,8 @@ struct up_plan {
 	const char *device;                     /* tun or tap; NULL: none */
 	bool tap;
 	struct up_host outside;                 /* "main", behind the device */
-	struct eleven_address kernel_address;
+	struct eleven_address kernel_address, kernel_address6;
+	bool autoconfigure;                     /* "main" heeds IPv6 routers */
 	struct eleven_route routes[UP_ROUTES_MAX];      /* of "main"; its first gateway is the first of prefix 0 */
 	unsigned route_count;
 	uint64_t mtu;

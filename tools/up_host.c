@@ -55,6 +55,7 @@ static struct eleven_interface interface_of(const struct up_plan *plan, const st
 	struct eleven_interface interface = {
 		.kind = ELEVEN_LINK_IP, .address = host->address, .prefix_bits = host->prefix_bits,
 		.mtu = (uint32_t)plan->mtu, .checksum_offload = true, .segment_bytes_max = SEGMENT_TEXT_MAX,
+		.address6 = host->address6, .prefix6_bits = host->prefix6_bits,
 	};
 
 	return interface;
@@ -119,9 +120,18 @@ static bool is_default(const struct eleven_route *route)
 static struct eleven_address gateway_first(const struct up_plan *plan)
 {
 	for (unsigned i = 0; i < plan->route_count; i++)
-		if (is_default(&plan->routes[i]))
+		if (is_default(&plan->routes[i]) && units_address_is_v4(&plan->routes[i].gateway))
 			return plan->routes[i].gateway;
 	return plan->kernel_address;
+}
+
+/* The same of IPv6, which routers may tell instead. */
+static struct eleven_address gateway6_first(const struct up_plan *plan)
+{
+	for (unsigned i = 0; i < plan->route_count; i++)
+		if (is_default(&plan->routes[i]) && !units_address_is_v4(&plan->routes[i].gateway))
+			return plan->routes[i].gateway;
+	return plan->autoconfigure ? (struct eleven_address){ { 0 } } : plan->kernel_address6;
 }
 
 /* All but the one that the interface has. */
@@ -134,7 +144,8 @@ static int routes_add(struct up *up, const struct eleven_interface *interface)
 		const struct eleven_route *route = &plan->routes[i];
 		int error;
 
-		if (is_default(route) && memcmp(&route->gateway, &interface->gateway, sizeof(route->gateway)) == 0)
+		if (is_default(route) && (memcmp(&route->gateway, &interface->gateway, sizeof(route->gateway)) == 0 ||
+					  memcmp(&route->gateway, &interface->gateway6, sizeof(route->gateway)) == 0))
 			continue;
 		error = host_route_add(host_find(up->host, plan->outside.name), route);
 		if (error == 0)
@@ -156,7 +167,8 @@ static int device_add(struct up *up)
 	struct eleven_interface interface = interface_of(plan, &plan->outside);
 	struct tun_settings settings = {
 		.device = plan->device, .tap = plan->tap, .kernel_address = plan->kernel_address,
-		.prefix_bits = plan->outside.prefix_bits, .mtu = (uint32_t)plan->mtu,
+		.prefix_bits = plan->outside.prefix_bits, .kernel_address6 = plan->kernel_address6,
+		.prefix6_bits = plan->outside.prefix6_bits, .mtu = (uint32_t)plan->mtu,
 	};
 	char problem[320];
 	int error;
@@ -166,11 +178,15 @@ static int device_add(struct up *up)
 		fprintf(stderr, "eleven up: %s\n", problem);
 		return -errno;
 	}
+	interface.autoconfigure = plan->autoconfigure;
 	if (plan->tap) {
 		interface.kind = ELEVEN_LINK_ETHERNET;
 		interface.gateway = gateway_first(plan);
+		if (interface.prefix6_bits)
+			interface.gateway6 = gateway6_first(plan);
 		interface.mac[0] = 2;           /* locally administered */
-		memcpy(interface.mac + 1, plan->outside.address.bytes + 11, 5);
+		memcpy(interface.mac + 1,
+		       (interface.prefix_bits ? &interface.address : &interface.address6)->bytes + 11, 5);
 	}
 	error = stack_add(up, &plan->outside, &interface, link, true);
 	return error < 0 ? error : routes_add(up, &interface);
@@ -300,13 +316,19 @@ static void up_end(struct up *up)
 
 static void up_announce(const struct up *up)
 {
+	static const struct eleven_address none;
 	char address[UNITS_TEXT_MAX];
 
 	for (unsigned i = 0; i < host_count(up->host); i++) {
 		const struct host_stack *s = host_at(up->host, i);
 
-		printf("host %-10s %s/%u\n", s->name, units_address_print(address, &s->interface.address),
-		       s->interface.prefix_bits);
+		printf("host %-10s", s->name);
+		if (memcmp(&s->interface.address, &none, sizeof(none)) != 0)
+			printf(" %s/%u", units_address_print(address, &s->interface.address), s->interface.prefix_bits);
+		if (memcmp(&s->interface.address6, &none, sizeof(none)) != 0)
+			printf(" %s/%u", units_address_print(address, &s->interface.address6),
+			       s->interface.prefix6_bits);
+		printf("%s\n", s->interface.autoconfigure ? " and as routers tell" : "");
 	}
 	printf("control socket %s, pid %d\n", up->path, (int)getpid());
 	fflush(stdout);

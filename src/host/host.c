@@ -302,7 +302,7 @@ int host_stack_add(struct host *host, const char *name, const struct eleven_conf
 		error = -EINVAL;
 	else if (host_find(host, name))
 		error = -EEXIST;
-	else if (host_find_address(host, &interface->address))
+	else if (host_find_address(host, &interface->address) || host_find_address(host, &interface->address6))
 		error = -EADDRINUSE;
 	else if (host->count == HOST_STACKS_MAX)
 		error = -ENOSPC;
@@ -349,8 +349,13 @@ struct host_stack *host_find(const struct host *host, const char *name)
 
 struct host_stack *host_find_address(const struct host *host, const struct eleven_address *address)
 {
+	static const struct eleven_address none;
+
+	if (memcmp(address, &none, sizeof(none)) == 0)
+		return NULL;
 	for (unsigned i = 0; i < host->count; i++)
-		if (memcmp(&host->stacks[i]->interface.address, address, sizeof(*address)) == 0)
+		if (memcmp(&host->stacks[i]->interface.address, address, sizeof(*address)) == 0 ||
+		    memcmp(&host->stacks[i]->interface.address6, address, sizeof(*address)) == 0)
 			return host->stacks[i];
 	return NULL;
 }

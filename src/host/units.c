@@ -119,6 +119,14 @@ int units_address(const char *text, struct eleven_address *address)
 	return 0;
 }
 
+bool units_address_is_v4(const struct eleven_address *address)
+{
+	struct address plain;
+
+	memcpy(plain.bytes, address->bytes, sizeof(plain.bytes));
+	return address_is_v4(&plain);
+}
+
 int units_subnet(const char *text, struct eleven_address *address, uint8_t *prefix_bits)
 {
 	const char *slash = strchr(text, '/');
@@ -129,7 +137,8 @@ int units_subnet(const char *text, struct eleven_address *address, uint8_t *pref
 		return -EINVAL;
 	memcpy(alone, text, (size_t)(slash - text));
 	alone[slash - text] = 0;
-	if (units_count(slash + 1, &bits) < 0 || bits > 32 || units_address(alone, address) < 0)
+	if (units_address(alone, address) < 0 || units_count(slash + 1, &bits) < 0 ||
+	    bits > (units_address_is_v4(address) ? 32 : 128))
 		return -EINVAL;
 	*prefix_bits = (uint8_t)bits;
 	return 0;

@@ -6,7 +6,7 @@
  * size     bytes; 64k 4m 1g in powers of 1024
  * rate     bits per second: 800bit 64kbit 10mbit 1gbit in powers of 1000
  * share    1% 0.01%, kept in parts per million
- * address  10.0.0.1, with a prefix 10.0.0.1/24
+ * address  10.0.0.1 or fd00::1, with a prefix 10.0.0.1/24, fd00::1/64
  *
  * Parsers take the whole text or nothing and answer 0 or -EINVAL (-ERANGE: too large).  Printers
  * write the shortest spelling that says the same, and return `to`.
@@ -14,6 +14,7 @@
 #ifndef ELEVEN_HOST_UNITS_H
 #define ELEVEN_HOST_UNITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ int units_rate(const char *text, uint64_t *bits);
 int units_share(const char *text, uint32_t *millionths);
 int units_count(const char *text, uint64_t *count);
 int units_address(const char *text, struct eleven_address *address);
+bool units_address_is_v4(const struct eleven_address *address);
 /* The prefix is required. */
 int units_subnet(const char *text, struct eleven_address *address, uint8_t *prefix_bits);
 /* By the unit of a row of the configuration: ns, bytes, count, segments, bool (on, off, yes, no, 1, 0). */

@@ -129,7 +129,7 @@ uint32_t discovery_output(struct ip *ip, uint8_t *number)
 		*number = i;
 		if (!six->on)
 			continue;
-		if (six->report_ready)          /* before the question: its answer is to find the way, RFC 4862 §5.4.2 */
+		if (six->report_ready)          /* first, so that answers find the way: RFC 4862 §5.4.2 */
 			return mld_write_report(ip, i);
 		for (unsigned k = 0; k < six->address_count; k++)
 			if (six->addresses[k].solicit_ready && !six->disabled)

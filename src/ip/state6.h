@@ -226,7 +226,8 @@ int ip6_header_write(struct ip *ip, const struct ip_route *route, const struct a
 /* The next packet of an ICMPv6 message into ip->out: its length, or 0 when its way is gone. */
 uint32_t reply6_write(struct ip *ip, struct reply *reply);
 /*
- * Frame and header of a message that goes to the link itself, to `to_mac` or, if NULL, to the group's.  Returns where the payload goes in ip->out; link6_finish() puts in length and checksum and returns the frame's.
+ * Frame and header of a message that goes to the link itself, to `to_mac` or, if NULL, to the group's.  Returns where
+ * the payload goes in ip->out; link6_finish() puts in length and checksum and returns the length of all.
  */
 uint8_t *link6_begin(struct ip *ip, uint8_t number, const struct mac *to_mac, const struct address *source,
 		     const struct address *destination, uint8_t hop_limit, bool router_alert);

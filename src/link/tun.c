@@ -174,6 +174,25 @@ static void sockaddr_set(struct sockaddr *to, uint32_t address)
 	memcpy(to, &in, sizeof(in));
 }
 
+/* One request, and whether the kernel did it; errno. */
+static bool netlink_ask(const void *request, size_t bytes)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		uint8_t rest[256];
+	} answer = { .error.error = -EIO };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return false;
+	if (send(fd, request, bytes, 0) == (ssize_t)bytes)
+		recv(fd, &answer, sizeof(answer), 0);
+	close(fd);
+	errno = -answer.error.error;
+	return answer.error.error == 0;
+}
+
 /* By netlink: the ioctl for it does not ask who owns the network namespace, but wants the machine's root. */
 static bool queue_set(const char *name, const char **what)
 {
@@ -189,21 +208,30 @@ static bool queue_set(const char *name, const char **what)
 		.attribute = { RTA_LENGTH(sizeof(uint32_t)), IFLA_TXQLEN },
 		.packets = QUEUE_PACKETS,
 	};
-	struct {
-		struct nlmsghdr header;
-		struct nlmsgerr error;
-		uint8_t rest[256];
-	} answer = { .error.error = -EIO };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
 	*what = "set the length of its queue";
-	if (fd < 0)
-		return false;
-	if (send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request))
-		recv(fd, &answer, sizeof(answer), 0);
-	close(fd);
-	errno = -answer.error.error;
-	return answer.error.error == 0;
+	return netlink_ask(&request, sizeof(request));
+}
+
+/* No wait for duplicates on the kernel's side: on a link of two that is ours. */
+static bool address6_set(const char *name, const struct eleven_address *address, uint8_t prefix_bits, const char **what)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifaddrmsg address;
+		struct rtattr attribute;
+		struct eleven_address bytes;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_NEWADDR,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE },
+		.address = { .ifa_family = AF_INET6, .ifa_prefixlen = prefix_bits ? prefix_bits : 64,
+			     .ifa_flags = IFA_F_NODAD, .ifa_index = if_nametoindex(name) },
+		.attribute = { RTA_LENGTH(sizeof(*address)), IFA_LOCAL },
+		.bytes = *address,
+	};
+
+	*what = "set its IPv6 address";
+	return netlink_ask(&request, sizeof(request));
 }
 
 /* MTU, queue, address and up, for the kernel's side. */
@@ -228,6 +256,8 @@ static bool device_configure(const struct tun_settings *settings, const char *na
 		sockaddr_set(&request.ifr_netmask, settings->prefix_bits ? ~0u << (32 - settings->prefix_bits) : 0);
 		good = good && ioctl(fd, SIOCSIFNETMASK, &request) == 0;
 	}
+	if (good && memcmp(&settings->kernel_address6, &none, sizeof(none)) != 0)
+		good = address6_set(name, &settings->kernel_address6, settings->prefix6_bits, what);
 	if (good) {
 		*what = "bring it up";
 		good = ioctl(fd, SIOCGIFFLAGS, &request) == 0;

@@ -22,6 +22,8 @@ struct tun_settings {
 	const char *device;             /* a name, or a pattern such as "tun%d" */
 	bool tap;
 	struct eleven_address kernel_address;   /* of the kernel's side; all zero: none is set */
+	struct eleven_address kernel_address6;  /* likewise of IPv6 */
+	uint8_t prefix6_bits;
 	uint8_t prefix_bits;
 	uint32_t mtu;
 };

@@ -13,7 +13,7 @@
 struct port {
 	struct link link;
 	struct wire *wire;              /* NULL: the wire is gone */
-	struct eleven_address address;
+	struct eleven_address address, address6;        /* all zero: none */
 	uint8_t mac[6];
 	bool lent;                      /* packets were taken and not released */
 	struct packet_queue queue;             /* of packets towards the port's stack */
@@ -30,6 +30,13 @@ static bool mac_is_taken(const uint8_t destination[6], const struct port *port)
 	return destination[0] & 1 || memcmp(destination, port->mac, 6) == 0;
 }
 
+/* Groups, and addresses that stacks make themselves (fe80::/10), are for all: who is not meant drops them. */
+static bool address6_is_taken(const uint8_t *destination, const struct port *port)
+{
+	return destination[0] == 0xff || (destination[0] == 0xfe && (destination[1] & 0xc0) == 0x80) ||
+	       memcmp(destination, port->address6.bytes, 16) == 0;
+}
+
 /* Is the packet, whose first slice holds the headers, for this port? */
 static bool port_wants(const struct port *port, const struct eleven_out *packet)
 {
@@ -40,7 +47,7 @@ static bool port_wants(const struct port *port, const struct eleven_out *packet)
 		return bytes >= 14 && mac_is_taken(header, port);
 	if (bytes >= 20 && header[0] >> 4 == 4)
 		return memcmp(header + 16, port->address.bytes + 12, 4) == 0;
-	return bytes >= 40 && header[0] >> 4 == 6 && memcmp(header + 24, port->address.bytes, 16) == 0;
+	return bytes >= 40 && header[0] >> 4 == 6 && address6_is_taken(header + 24, port);
 }
 
 static bool port_put(struct port *port, const struct eleven_out *packet)
@@ -161,6 +168,13 @@ void wire_destroy(struct wire *wire)
 	free(wire);
 }
 
+static bool is_same(const struct eleven_address *a, const struct eleven_address *b)
+{
+	static const struct eleven_address none;
+
+	return memcmp(a, b, sizeof(*a)) == 0 && memcmp(a, &none, sizeof(none)) != 0;
+}
+
 struct link *wire_port(struct wire *wire, const struct eleven_interface *interface)
 {
 	struct port *port;
@@ -170,7 +184,8 @@ struct link *wire_port(struct wire *wire, const struct eleven_interface *interfa
 		return NULL;
 	}
 	for (unsigned p = 0; p < wire->count; p++) {
-		if (memcmp(&wire->ports[p]->address, &interface->address, sizeof(interface->address)) == 0) {
+		if (is_same(&wire->ports[p]->address, &interface->address) ||
+		    is_same(&wire->ports[p]->address6, &interface->address6)) {
 			errno = EADDRINUSE;
 			return NULL;
 		}
@@ -185,6 +200,7 @@ struct link *wire_port(struct wire *wire, const struct eleven_interface *interfa
 	strcpy(port->link.name, "wire");
 	port->wire = wire;
 	port->address = interface->address;
+	port->address6 = interface->address6;
 	memcpy(port->mac, interface->mac, 6);
 	wire->ports[wire->count++] = port;
 	return &port->link;
