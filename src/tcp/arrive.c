@@ -53,7 +53,7 @@ static void request_begin(struct tcp *tcp, struct tcb *tcb, const struct tcb *li
 	tcb->interface = arrival->interface;
 	tcb->tuple = (struct tuple){ arrival->destination, arrival->source, seg->destination_port, seg->source_port };
 	listener_inherit(tcb, listener);
-	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
+	numbers_choose(tcp, tcb);
 }
 
 static void request_numbers(struct tcp *tcp, struct tcb *tcb, struct seq irs, const struct tcp_options *syn)
@@ -107,8 +107,10 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 		listen_cookie(tcp, listener, &tcb);
 		return;
 	}
-	tcb.snd.iss = tcb.snd.una = !before ? iss_choose(tcp, &tcb.tuple) : tcp->config.time_wait_iss ?
-				    seq_add(before->snd.max, TIME_WAIT_ISS_STEP) : iss_after(tcp, before);
+	if (before)
+		tcb.snd.iss = tcp->config.time_wait_iss ? seq_add(before->snd.max, TIME_WAIT_ISS_STEP) :
+							  iss_after(tcp, before);
+	tcb.snd.una = tcb.snd.iss;
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = seq_add(tcb.snd.iss, 1);
 	tcb.snd.push = tcb.snd.end;
 	tcb.snd.wnd = seg->window;

@@ -52,7 +52,7 @@ static bool client_may(const struct tcp *tcp, const struct tcb *tcb, const struc
 
 bool fast_open_waits(struct tcp *tcp, struct tcb *tcb)
 {
-	const struct fast_open_peer *peer = peer_of(tcp, &tcb->tuple.remote);
+	const struct fast_open_peer *peer = tcb->fast_open ? peer_of(tcp, &tcb->tuple.remote) : NULL;
 	bool cookie = peer && peer->cookie_bytes > 0;
 
 	if (!client_may(tcp, tcb, peer) || !(cookie || (tcp->config.fast_open & FAST_OPEN_CLIENT_BARE)))
@@ -73,7 +73,7 @@ void fast_open_text(struct tcp *tcp, struct tcb *tcb)
 
 void fast_open_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-	struct fast_open_peer *peer = peer_of(tcp, &tcb->tuple.remote);
+	struct fast_open_peer *peer = tcb->fast_open ? peer_of(tcp, &tcb->tuple.remote) : NULL;
 	struct tcp_options *o = &seg->options;
 	uint32_t most;
 

@@ -139,8 +139,8 @@ int tcp_connect(struct tcp *tcp, eleven_handle handle, const struct address *loc
 		return error;
 	if (!connection_insert(tcp, tcb))
 		return -ENOBUFS;
-	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
-	tcb->snd.iss = tcb->snd.una = tcb->snd.nxt = tcb->snd.max = iss_choose(tcp, &tcb->tuple);
+	numbers_choose(tcp, tcb);
+	tcb->snd.una = tcb->snd.nxt = tcb->snd.max = tcb->snd.iss;
 	tcb->snd.end = tcb->snd.push = seq_add(tcb->snd.iss, 1);
 	tcb->snd.mss_peer = MSS_DEFAULT;
 	ecn_open(tcp, tcb);

@@ -84,15 +84,13 @@ static unsigned sack_blocks(const struct tcp *tcp, const struct tcb *tcb)
 	unsigned n = tcb->timestamps ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
 	bool duplicate = !seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right);
 
-	if (!tcb->sack || (ranges == NULL && !duplicate))
-		return 0;
 	n = min_u32(n, (ranges ? ranges->count : 0u) + duplicate);
 	while (n > 0 && SACK_OPTION_BYTES(n) > tcb->snd.mss / 2)
 		n--;
 	return n;
 }
 
-uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb)
+uint32_t options_mss_with_sack(const struct tcp *tcp, const struct tcb *tcb)
 {
 	unsigned n = sack_blocks(tcp, tcb);
 
@@ -101,9 +99,9 @@ uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb)
 
 void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack)
 {
-	const struct ranges *ranges = reassembly_of(tcp, tcb);
 	struct seq_range recent[TCP_SACK_MAX];
-	unsigned n = with_sack ? sack_blocks(tcp, tcb) : 0;
+	const struct ranges *ranges;
+	unsigned n;
 
 	*out = (struct tcp_options){ 0 };
 	if (tcb->timestamps) {
@@ -111,8 +109,10 @@ void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp
 		out->tsval = timestamp_now(tcp, tcb);
 		out->tsecr = tcb->ts.recent;
 	}
+	n = with_sack && options_sack_due(tcb) ? sack_blocks(tcp, tcb) : 0;
 	if (n == 0)
 		return;
+	ranges = reassembly_of(tcp, tcb);
 	if (!seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right)) {
 		out->sack[0].left = tcb->rcv.dup_left;
 		out->sack[0].right = tcb->rcv.dup_right;
@@ -167,7 +167,8 @@ bool options_echo_plausible(const struct tcp *tcp, const struct tcb *tcb, const 
 	return echo - first <= timestamp_now(tcp, tcb) - first;
 }
 
-static uint64_t tuple_secret(const struct siphash_key *key, const struct tuple *tuple)
+/* What nobody else can know of a 4-tuple: the lower half is RFC 6528's F, the upper the offset of our timestamps. */
+static uint64_t tuple_secret(const struct tcp *tcp, const struct tuple *tuple)
 {
 	uint8_t bytes[36];
 
@@ -175,19 +176,30 @@ static uint64_t tuple_secret(const struct siphash_key *key, const struct tuple *
 	memcpy(bytes + 16, tuple->remote.bytes, 16);
 	store_be16(bytes + 32, tuple->local_port);
 	store_be16(bytes + 34, tuple->remote_port);
-	return siphash(key, bytes, sizeof(bytes));
+	return siphash(&tcp->iss_key, bytes, sizeof(bytes));
 }
 
 uint32_t timestamp_offset(const struct tcp *tcp, const struct tuple *tuple)
 {
-	return (uint32_t)tuple_secret(&tcp->ts_key, tuple);
+	return (uint32_t)(tuple_secret(tcp, tuple) >> 32);
+}
+
+static struct seq iss_now(const struct tcp *tcp, uint64_t secret)
+{
+	return seq_of((uint32_t)(tcp->now / 4000u) + (uint32_t)secret); /* M: a step each 4 us (§3.4.1 MUST-8) */
 }
 
 struct seq iss_choose(const struct tcp *tcp, const struct tuple *tuple)
 {
-	uint32_t clock = (uint32_t)(tcp->now / 4000u);  /* M: a step each 4 us (§3.4.1 MUST-8) */
+	return iss_now(tcp, tuple_secret(tcp, tuple));
+}
 
-	return seq_of(clock + (uint32_t)tuple_secret(&tcp->iss_key, tuple));
+void numbers_choose(const struct tcp *tcp, struct tcb *tcb)
+{
+	uint64_t secret = tuple_secret(tcp, &tcb->tuple);
+
+	tcb->snd.iss = iss_now(tcp, secret);
+	tcb->ts.offset = (uint32_t)(secret >> 32);
 }
 
 struct seq iss_after(const struct tcp *tcp, const struct tcb *before)

@@ -15,8 +15,20 @@ void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp
 void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *syn);
 /* snd.mss from the peer's MSS, the path, and the options that go along (§3.7.1). */
 void options_mss_update(struct tcp *tcp, struct tcb *tcb);
+/* Is there anything that SACK blocks would tell now? */
+static inline bool options_sack_due(const struct tcb *tcb)
+{
+	return tcb->sack && (tcb->reassembly != NONE || !seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right));
+}
+
+uint32_t options_mss_with_sack(const struct tcp *tcp, const struct tcb *tcb);
+
 /* Of that, what the options leave for text that go with a segment sent now: SACK blocks come and go (RFC 6691 §2). */
-uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb);
+static inline uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb)
+{
+	return options_sack_due(tcb) ? options_mss_with_sack(tcp, tcb) : tcb->snd.mss;
+}
+
 /* Our MSS option: what the interface can take (MUST-67). */
 /* Of the interface, for the connection's family. */
 uint32_t options_interface_mtu(const struct tcp *tcp, const struct tcb *tcb);
@@ -33,6 +45,8 @@ uint32_t timestamp_offset(const struct tcp *tcp, const struct tuple *tuple);
 bool options_echo_plausible(const struct tcp *tcp, const struct tcb *tcb, const struct segment *seg);
 /* RFC 6528 §3. */
 struct seq iss_choose(const struct tcp *tcp, const struct tuple *tuple);
+/* ISS and timestamp offset of a connection that begins. */
+void numbers_choose(const struct tcp *tcp, struct tcb *tcb);
 /* The same for a connection in the place of one in TIME-WAIT: beyond its last number (RFC 6191 §2). */
 struct seq iss_after(const struct tcp *tcp, const struct tcb *before);
 

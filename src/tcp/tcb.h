@@ -358,7 +358,7 @@ struct tcp {                            /* what all connections of a stack share
 	struct fast_open_peer *fast_open_peers;
 	struct siphash_key fast_open_key[2];    /* the newest, and the one before */
 	bool fast_open_key_before;
-	struct siphash_key table_key, iss_key, ts_key, port_key;
+	struct siphash_key table_key, iss_key, port_key;
 	uint32_t port_counter;          /* RFC 6056 §3.3.3 */
 	uint64_t challenge_window;      /* the second in which challenge ACKs are counted */
 	uint32_t challenge_left;

@@ -58,14 +58,6 @@ static struct siphash_key key_from(struct random *random)
 	return (struct siphash_key){ k0, random_next(random) };
 }
 
-/* Another secret, derived and not drawn: runs with the same seed stay the same. */
-static struct siphash_key key_derived(const struct siphash_key *from)
-{
-	uint64_t k0 = siphash(from, "Fast Open", 9);
-
-	return (struct siphash_key){ k0, siphash(from, &k0, sizeof(k0)) };
-}
-
 struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct trace *trace, uint64_t now)
 {
 	struct layout l = layout_of(config);
@@ -79,9 +71,8 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 	random_seed(&tcp->random, config->seed);
 	tcp->table_key = key_from(&tcp->random);
 	tcp->iss_key = key_from(&tcp->random);
-	tcp->ts_key = key_from(&tcp->random);
+	tcp->fast_open_key[0] = key_from(&tcp->random);
 	tcp->port_key = key_from(&tcp->random);
-	tcp->fast_open_key[0] = key_derived(&tcp->port_key);
 	pool_init(&tcp->tcbs, base + l.tcbs, sizeof(struct tcb), (uint32_t)config->connections_max,
 		  offsetof(struct tcb, next));
 	pool_init(&tcp->syn_received, base + l.syn_received, sizeof(struct syn_received),
