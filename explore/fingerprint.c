@@ -87,7 +87,7 @@ static void canonical_recovery(struct tcb *c)
 	c->detector.order -= c->sb.order;
 	c->detector.rtt_ns = c->detector.rtt_ns != 0;
 	c->detector.sent_ns = 0;
-	c->episode.reduced_ns = c->episode.again_ts = c->episode.undos = 0;
+	c->episode.reduced_order = c->episode.again_ts = c->episode.undos = 0;
 	c->cc.hystart.last_ns = c->cc.hystart.current_ns = c->cc.hystart.baseline_ns = 0;
 	memset(&c->cc.of, 0, sizeof(c->cc.of));
 	memset(&c->pacer, 0, sizeof(c->pacer));

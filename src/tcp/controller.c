@@ -144,6 +144,19 @@ void controller_marked(struct controller *c, uint32_t flight, uint32_t mss, bool
 	controller_keep(c);
 }
 
+void controller_loss_again(struct controller *c, uint32_t mss)
+{
+	struct controller before = *c;
+	uint32_t cut;
+
+	c->cwnd = c->ssthresh;          /* what PRR is on its way to, not where it is */
+	cut = ops_of(c)->cut(c, c->cwnd, mss);
+	*c = before;
+	c->ssthresh = cut > 2 * mss ? cut : 2 * mss;
+	c->part = 0;
+	c->started = c->cut = true;
+}
+
 void controller_timeout(struct controller *c, uint32_t flight, uint32_t mss, uint64_t now, bool again, bool first)
 {
 	if (first)

@@ -79,6 +79,8 @@ void controller_loss(struct controller *c, uint32_t flight, uint32_t mss, uint64
  * a loss is of the same window and cuts nothing more.
  */
 void controller_marked(struct controller *c, uint32_t flight, uint32_t mss, bool less);
+/* A retransmission was lost: ssthresh is cut once more (RFC 5681 §4.3); where CUBIC heads for stays. */
+void controller_loss_again(struct controller *c, uint32_t mss);
 /* The RTO expired, `again`: for the same text as before (then ssthresh stays). */
 void controller_timeout(struct controller *c, uint32_t flight, uint32_t mss, uint64_t now, bool again, bool first);
 /* It was no loss; false: it may not be undone. */

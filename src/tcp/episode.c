@@ -2,16 +2,19 @@
 /* Recovery, PRR and undo; see episode.h. */
 #include "tcp/episode.h"
 
-static void begin(struct episode *e, enum episode_phase phase, struct seq una, struct seq nxt, uint64_t now)
+#define RENO_STEP_SEGMENTS 4            /* RFC 6582 §4.1 */
+
+static void begin(struct episode *e, enum episode_phase phase, struct seq una, struct seq nxt, uint32_t order)
 {
 	bool open = e->phase == EPISODE_OPEN;
 
 	e->phase = (uint8_t)phase;
 	e->recover = nxt;
 	e->recover_set = true;
-	e->reduced_ns = now;
+	e->reduced_order = order;
 	e->frto = 0;
 	e->renos = false;
+	e->credit_bytes = 0;
 	if (!open)
 		return;                 /* what was sent again in the one before counts on */
 	e->undo_from = una;
@@ -23,9 +26,9 @@ static void begin(struct episode *e, enum episode_phase phase, struct seq una, s
 /* ---- recovery with SACK */
 
 void episode_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t in_flight, uint32_t sacked,
-		   uint64_t now)
+		   uint32_t order)
 {
-	begin(e, EPISODE_RECOVERY, una, nxt, now);
+	begin(e, EPISODE_RECOVERY, una, nxt, order);
 	e->prr_delivered = e->prr_out = 0;
 	e->recover_fs = in_flight > sacked ? in_flight - sacked : 1;
 	e->first = true;
@@ -87,11 +90,11 @@ void episode_sent(struct episode *e, uint32_t bytes, bool again, bool has_ts, ui
 
 /* ---- timeout */
 
-void episode_timeout(struct episode *e, struct seq una, struct seq nxt, bool again, bool frto, uint64_t now)
+void episode_timeout(struct episode *e, struct seq una, struct seq nxt, bool again, bool frto, uint32_t order)
 {
 	bool open = e->phase == EPISODE_OPEN;
 
-	begin(e, EPISODE_TIMEOUT, una, nxt, now);
+	begin(e, EPISODE_TIMEOUT, una, nxt, order);
 	e->dup_acks = 0;
 	e->frto = frto && open && !again ? 2 : 0;
 }
@@ -143,31 +146,40 @@ void episode_undone(struct episode *e)
 
 /* ---- recovery without SACK */
 
-bool reno_duplicate(struct episode *e, struct seq una)
+bool reno_duplicate(struct episode *e, struct seq una, uint32_t cwnd, uint32_t mss)
 {
 	if (e->dup_acks < UINT8_MAX)
 		e->dup_acks++;
 	if (e->phase != EPISODE_OPEN || e->dup_acks != EPISODE_DUP_THRESHOLD)
 		return false;
-	return !(e->recover_set && seq_le(una, e->recover));    /* step 2: of segments a timeout sent again */
+	if (!e->recover_set || seq_gt(una, e->recover))
+		return true;
+	return cwnd > mss && e->moved_bytes > 0 && e->moved_bytes <= RENO_STEP_SEGMENTS * mss;
 }
 
-uint32_t reno_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t ssthresh, uint32_t mss, uint64_t now)
+uint32_t reno_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t in_flight, uint32_t mss)
 {
-	begin(e, EPISODE_RECOVERY, una, nxt, now);
+	uint32_t before = (EPISODE_DUP_THRESHOLD - 1) * mss;
+
+	episode_enter(e, una, nxt, in_flight, before, 0);
 	e->renos = true;
-	return ssthresh + EPISODE_DUP_THRESHOLD * mss;
+	e->credit_bytes = before + mss;
+	return mss;
 }
 
-uint32_t reno_partial(uint32_t cwnd, uint32_t acked, uint32_t mss)
+uint32_t reno_again(struct episode *e, uint32_t mss)
 {
-	cwnd = cwnd > acked ? cwnd - acked : 0;
-	return acked >= mss || cwnd < mss ? cwnd + mss : cwnd;
+	if (e->prr_delivered + mss > e->recover_fs)
+		return 0;
+	e->credit_bytes += mss;
+	return mss;
 }
 
-uint32_t reno_leave(uint32_t ssthresh, uint32_t flight, uint32_t mss)
+uint32_t reno_partial(struct episode *e, uint32_t acked, uint32_t mss)
 {
-	uint64_t most = (uint64_t)(flight > mss ? flight : mss) + mss;
+	uint32_t others = acked > mss ? acked - mss : 0;        /* besides the retransmission */
+	uint32_t told = others < e->credit_bytes ? others : e->credit_bytes;
 
-	return ssthresh < most ? ssthresh : (uint32_t)most;
+	e->credit_bytes -= told;
+	return acked - told;
 }

@@ -2,8 +2,8 @@
 /*
  * Whether a loss is being repaired, how fast, and whether it was one: recovery with proportional rate reduction
  * (RFC 9937), repair after a timeout, and undo by timestamps (Eifel, RFC 3522 and 4015), by D-SACK (RFC 2883, 3708)
- * and by F-RTO (RFC 5682).  For peers without SACK the recovery of RFC 6582 (NewReno).  Bytes and sequence numbers;
- * no TCB.  How much the window is cut is the controller's; which segments are lost the detector's.
+ * and by F-RTO (RFC 5682).  For peers without SACK what is sent again is RFC 6582's (NewReno).  Bytes and sequence
+ * numbers; no TCB.  How much the window is cut is the controller's; which segments are lost the detector's.
  *
  * Theory of operation.
  *
@@ -36,9 +36,11 @@ struct episode {
 	struct seq recover;             /* RecoveryPoint; of a past episode while `recover_set` */
 	struct seq undo_from;           /* SND.UNA when it began */
 	uint32_t prr_delivered, prr_out, recover_fs;    /* RFC 9937 §6.1, bytes */
+	uint32_t credit_bytes;          /* without SACK: what duplicate ACKs say is here, of what is in flight */
+	uint32_t moved_bytes;           /* without SACK: by how much SND.UNA moved last */
 	uint32_t again_bytes;           /* sent again in this episode and not reported as duplicates */
 	uint32_t again_ts;              /* our timestamp on the first of them, if `stamped` */
-	uint64_t reduced_ns;            /* when the window was cut last */
+	uint32_t reduced_order;         /* the last transmission before the window was cut */
 	uint8_t phase;                  /* enum episode_phase */
 	uint8_t dup_acks;               /* in a row; peers without SACK, and for show */
 	uint16_t undos;                 /* episodes that were none, so far */
@@ -55,10 +57,10 @@ struct episode {
 
 /*
  * A loss is detected: the controller has cut the window.  in_flight: SND.NXT - SND.UNA before this ACK; sacked: of
- * that, sacked before this ACK.
+ * that, sacked before this ACK; order: of the last transmission (scoreboard.h).
  */
 void episode_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t in_flight, uint32_t sacked,
-		   uint64_t now);
+		   uint32_t order);
 /* RFC 9937 §6.2: the new cwnd.  `safe`: SND.UNA moved and no further loss was seen. */
 uint32_t prr_cwnd(struct episode *e, uint32_t delivered, uint32_t pipe, uint32_t ssthresh, uint32_t mss, bool safe);
 /* Is it over?  (The caller sets cwnd: to ssthresh after RECOVERY.) */
@@ -70,7 +72,8 @@ void episode_sent(struct episode *e, uint32_t bytes, bool again, bool has_ts, ui
 /* ---- timeout */
 
 /* The RTO expired; `again` for the same text.  `frto`: F-RTO may be tried. */
-void episode_timeout(struct episode *e, struct seq una, struct seq nxt, bool again, bool frto, uint64_t now);
+void episode_timeout(struct episode *e, struct seq una, struct seq nxt, bool again, bool frto,
+		     uint32_t order);
 
 enum frto_verdict {
 	FRTO_NOTHING,
@@ -98,15 +101,20 @@ static inline bool episode_idle(const struct episode *e)
 /* It was no loss: OPEN. */
 void episode_undone(struct episode *e);
 
-/* ---- recovery without SACK, RFC 6582 §3.2 */
+/* ---- recovery without SACK, RFC 6582 §3.2: what is sent again; RFC 9937: how much goes.  A duplicate ACK says that
+ * one segment was delivered, an ACK that moves SND.UNA the rest of what it acknowledges. */
 
-/* A duplicate ACK: begins a recovery? */
-bool reno_duplicate(struct episode *e, struct seq una);
-/* It begins: answers cwnd. */
-uint32_t reno_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t ssthresh, uint32_t mss, uint64_t now);
-/* An ACK that moves SND.UNA and stops short of `recover`: cwnd deflated. */
-uint32_t reno_partial(uint32_t cwnd, uint32_t acked, uint32_t mss);
-/* Step 3, the full ACK. */
-uint32_t reno_leave(uint32_t ssthresh, uint32_t flight, uint32_t mss);
+/*
+ * A duplicate ACK: begins a recovery?  Not below `recover` (step 2), where they are of what a timeout sent again -
+ * unless SND.UNA moves in small steps and cwnd is more than the retransmission alone, which makes a lost
+ * retransmission likely (§4.1).
+ */
+bool reno_duplicate(struct episode *e, struct seq una, uint32_t cwnd, uint32_t mss);
+/* It begins, by the third duplicate; answers the bytes that this one says are delivered. */
+uint32_t reno_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t in_flight, uint32_t mss);
+/* A further duplicate: bytes delivered.  More than was in flight cannot be: who says so is not believed. */
+uint32_t reno_again(struct episode *e, uint32_t mss);
+/* An ACK that moves SND.UNA: bytes delivered that no duplicate has told of. */
+uint32_t reno_partial(struct episode *e, uint32_t acked, uint32_t mss);
 
 #endif

@@ -273,7 +273,8 @@ static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chu
 	if (chunk->fin)
 		tcb->fin_sent = true;
 	if (!chunk->probe)
-		recovery_sent(tcp, tcb, chunk->seq, end, options_mss_now(tcp, tcb), !seq_eq(chunk->seq, tcb->snd.nxt));
+		recovery_sent(tcp, tcb, chunk->seq, end, options_mss_now(tcp, tcb),
+			      timed ? chunk->again : !seq_eq(chunk->seq, tcb->snd.nxt));
 	if (chunk->again) {
 		tcb->retransmitted_segments++;
 		tcp->retransmitted_segments++;

@@ -3,7 +3,7 @@
  * Loss recovery of a connection; see recovery.h.
  *
  * The order in which an ACK is looked at: what it delivers (scoreboard), RTT, reordering and D-SACK (detector), was
- * the loss none (undo), is more lost (RACK), is the episode over, how large is the window now, which timer next.
+ * the loss none (undo), is the episode over, is more lost (RACK), how large is the window now, which timer next.
  */
 #include "tcp/recovery.h"
 
@@ -102,16 +102,50 @@ bool recovery_tail(struct tcp *tcp, struct tcb *tcb, struct seq *seq, struct seq
 
 /* ---- undo */
 
+/*
+ * RFC 4015 §3.3: a timeout that was none says that the round trip is longer than was thought: SRTT begins anew.  Its
+ * measure is that of the ACK that came late.
+ */
+static void undo_timeout(struct work *w, const struct delivery *d)
+{
+	struct tcb *tcb = w->tcb;
+	struct rtt_bounds bounds = bounds_of(w->tcp);
+	uint64_t sample = d->any && !d->ever ? w->tcp->now - d->sent_ns : 0;
+
+	if (sample == 0 && tcb->timestamps && w->seg.options.has_timestamps && w->seg.options.tsecr)
+		sample = MS((uint64_t)(uint32_t)(timestamp_now(w->tcp, tcb) - w->seg.options.tsecr));
+	if (sample < bounds.most_ns)
+		rtt_restart(&tcb->rtt, sample, &bounds);
+}
+
 static void undo(struct tcp *tcp, struct tcb *tcb)
 {
 	if (recovery_sacks(tcb)) {
 		scoreboard_unlose(&tcb->sb, &tcp->sent);
 		if (tcb->episode.phase == EPISODE_RECOVERY && !rack_reordering(&tcb->detector))
 			rack_highest(&tcb->detector, tcb->snd.una, 1);
+	} else {
+		tcb->snd.nxt = tcb->snd.max;
+		tcb->want.retransmit = false;
 	}
 	if (controller_undo(&tcb->cc))
 		ecn_undone(&tcb->ecn);
 	episode_undone(&tcb->episode);
+}
+
+/* RFC 3522: the first ACK of what was sent again echoes a timestamp from before that. */
+static bool undo_eifel(struct work *w, const struct delivery *d)
+{
+	const struct tcp_options *o = &w->seg.options;
+	bool timeout = w->tcb->episode.phase == EPISODE_TIMEOUT;
+
+	if (!o->has_timestamps || o->tsecr == 0 || !episode_eifel(&w->tcb->episode, o->tsecr))
+		return false;
+	rule(w->tcp, w->tcb, UNDO_EIFEL);
+	undo(w->tcp, w->tcb);
+	if (timeout)
+		undo_timeout(w, d);
+	return true;
 }
 
 /* Was what is being repaired, or was repaired last, a loss at all? */
@@ -122,9 +156,8 @@ static void undo_check(struct work *w, const struct heard *heard, const struct d
 	struct episode *e = &tcb->episode;
 	const struct tcp_options *o = &w->seg.options;
 
-	if (heard->acked && d->again && o->has_timestamps && o->tsecr && episode_eifel(e, o->tsecr)) {
-		rule(tcp, tcb, UNDO_EIFEL);
-		undo(tcp, tcb);
+	if (heard->acked && d->again && undo_eifel(w, d)) {
+		;                       /* undone */
 	} else if (dsack && episode_duplicate_reported(e, o->sack[0].left, o->sack[0].right)) {
 		rule(tcp, tcb, UNDO_DSACK);
 		undo(tcp, tcb);
@@ -139,6 +172,7 @@ static void undo_check(struct work *w, const struct heard *heard, const struct d
 	case FRTO_SPURIOUS:
 		rule(tcp, tcb, UNDO_FRTO);
 		undo(tcp, tcb);
+		undo_timeout(w, d);
 		break;
 	case FRTO_SEND_NEW:
 		/* With nothing new to send there is nothing to learn. */
@@ -161,14 +195,17 @@ static uint32_t window_used(const struct tcp *tcp, const struct tcb *tcb, uint32
 
 static void recovery_enter(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, bool first)
 {
-	uint32_t window = window_used(tcp, tcb, heard->in_flight), sacked = heard->sacked, flight = heard->in_flight;
+	uint32_t sacked = heard->sacked, flight = heard->in_flight;
 
 	if (tcp->config.loss_from_cwnd) {
 		flight = tcb->cc.cwnd;
 		sacked = 0;
 	}
-	controller_loss(&tcb->cc, first ? window : tcb->cc.cwnd, tcb->snd.mss, tcp->now, first);
-	episode_enter(&tcb->episode, tcb->snd.una, tcb->snd.nxt, flight, sacked, tcp->now);
+	if (first)
+		controller_loss(&tcb->cc, window_used(tcp, tcb, heard->in_flight), tcb->snd.mss, tcp->now, true);
+	else
+		controller_loss_again(&tcb->cc, tcb->snd.mss);
+	episode_enter(&tcb->episode, tcb->snd.una, tcb->snd.nxt, flight, sacked, tcb->sb.order);
 }
 
 /* RFC 8985 §6.2 step 5.  Answers whether something is lost anew. */
@@ -176,8 +213,9 @@ static bool detect(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, 
 {
 	struct detector *d = &tcb->detector;
 	struct episode *e = &tcb->episode;
-	uint64_t window, again_ns;
+	uint64_t window;
 	uint32_t lost;
+	bool again;
 
 	*wait_ns = 0;
 	if (d->rtt_ns == 0)
@@ -185,14 +223,14 @@ static bool detect(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, 
 	window = rack_window(d, e->phase != EPISODE_OPEN || tcb->sb.sacked_segments >= tcp->config.reordering,
 			     tcb->rtt.min_ns, tcb->rtt.srtt_ns, tcp->clock_step);
 	lost = scoreboard_detect(&tcb->sb, &tcp->sent, d->order, d->end, d->rtt_ns + window, tcp->now, wait_ns,
-				 &again_ns);
+				 e->reduced_order, &again);
 	if (lost == 0)
 		return false;
 	if (e->phase == EPISODE_OPEN) {
 		rule(tcp, tcb, RACK_LOST);
 		rule(tcp, tcb, RECOVERY_ENTERED);
 		recovery_enter(tcp, tcb, heard, true);
-	} else if (again_ns > e->reduced_ns) {
+	} else if (again && tcp->config.lost_again_cuts) {
 		/* Lost twice: a second sign of congestion (RFC 5681 §4.3). */
 		rule(tcp, tcb, RACK_LOST_AGAIN);
 		recovery_enter(tcp, tcb, heard, false);
@@ -355,31 +393,42 @@ static void sack_ack(struct work *w, const struct heard *heard)
 		probe_check(w, heard, dsack);
 	if (dsack || tcb->episode.phase != EPISODE_OPEN)
 		undo_check(w, heard, &d, dsack);
-	lost = detect(tcp, tcb, heard, &wait_ns);
 	recovery_leave(tcp, tcb, heard);
+	lost = detect(tcp, tcb, heard, &wait_ns);
 	window_update(tcp, tcb, heard, &d, lost, rtt_ns);
 	timer_loss(tcp, tcb, wait_ns);
 	if (tcp->config.reneging_wait && heard->acked && scoreboard_reneged(&tcb->sb, &tcp->sent))
 		timer_reneged(tcp, tcb);
 }
 
-/* ---- without SACK: RFC 6582 */
+/* ---- without SACK: RFC 6582, RFC 9937 */
 
-static void reno_advanced(struct tcp *tcp, struct tcb *tcb, const struct heard *heard)
+static void reno_window(struct tcb *tcb, uint32_t delivered)
 {
+	tcb->cc.cwnd = max_u32(prr_cwnd(&tcb->episode, delivered, pipe_bytes(tcb), tcb->cc.ssthresh, tcb->snd.mss,
+					false), tcb->snd.mss);
+}
+
+static void reno_advanced(struct work *w, const struct heard *heard)
+{
+	struct tcp *tcp = w->tcp;
+	struct tcb *tcb = w->tcb;
 	struct episode *e = &tcb->episode;
 
+	if (e->phase != EPISODE_OPEN)
+		undo_eifel(w, &(struct delivery){ 0 });
 	e->dup_acks = 0;
+	e->moved_bytes = heard->acked;
 	tcb->limited_transmit = 0;
 	if (e->phase == EPISODE_RECOVERY && e->renos) {
 		if (episode_ended(e, tcb->snd.una)) {
 			rule(tcp, tcb, RECOVERY_LEFT);
-			tcb->cc.cwnd = reno_leave(tcb->cc.ssthresh, flight(tcb), tcb->snd.mss);
+			tcb->cc.cwnd = tcb->cc.ssthresh;
 			return;
 		}
 		rule(tcp, tcb, RECOVERY_PARTIAL);
-		tcb->cc.cwnd = reno_partial(tcb->cc.cwnd, heard->acked, tcb->snd.mss);
 		tcb->want.retransmit = true;
+		reno_window(tcb, reno_partial(e, heard->acked, tcb->snd.mss));
 		return;
 	}
 	episode_ended(e, tcb->snd.una);
@@ -391,16 +440,16 @@ static void reno_advanced(struct tcp *tcp, struct tcb *tcb, const struct heard *
 static void reno_duplicated(struct tcp *tcp, struct tcb *tcb)
 {
 	struct episode *e = &tcb->episode;
-	uint32_t mss = tcb->snd.mss;
+	uint32_t mss = tcb->snd.mss, sent = flight(tcb);
 
 	if (e->phase == EPISODE_RECOVERY) {
-		tcb->cc.cwnd = min_u32(tcb->cc.cwnd + mss, CONTROLLER_CWND_MAX);
-	} else if (reno_duplicate(e, tcb->snd.una)) {
+		reno_window(tcb, reno_again(e, mss));
+	} else if (reno_duplicate(e, tcb->snd.una, tcb->cc.cwnd, mss)) {
 		rule(tcp, tcb, RECOVERY_ENTERED);
-		controller_loss(&tcb->cc, window_used(tcp, tcb, flight(tcb)), mss, tcp->now, true);
-		tcb->cc.cwnd = reno_enter(e, tcb->snd.una, tcb->snd.nxt, tcb->cc.ssthresh, mss, tcp->now);
+		controller_loss(&tcb->cc, window_used(tcp, tcb, sent), mss, tcp->now, true);
 		tcb->want.retransmit = true;
 		tcb->limited_transmit = 0;
+		reno_window(tcb, reno_enter(e, tcb->snd.una, tcb->snd.nxt, sent, mss));
 	} else if (tcb->limited_transmit < LIMITED_TRANSMIT_MAX) {
 		tcb->limited_transmit++;
 	}
@@ -422,7 +471,7 @@ void recovery_ack(struct work *w, const struct heard *heard)
 		if (heard->acked || w->seg.options.sack_count > 0 || heard->duplicate)
 			sack_ack(w, heard);
 	} else if (heard->acked) {
-		reno_advanced(tcp, tcb, heard);
+		reno_advanced(w, heard);
 		if (seq_eq(tcb->snd.una, tcb->snd.max))
 			tcb->sb.blind = false;
 	} else if (heard->duplicate) {
@@ -445,7 +494,7 @@ void recovery_timeout(struct tcp *tcp, struct tcb *tcb)
 		renege = again || scoreboard_reneged(&tcb->sb, &tcp->sent);
 	}
 	controller_timeout(&tcb->cc, window_used(tcp, tcb, flight(tcb)), tcb->snd.mss, tcp->now, again, open);
-	episode_timeout(e, tcb->snd.una, tcb->snd.nxt, again, recovery_sacks(tcb) && !renege, tcp->now);
+	episode_timeout(e, tcb->snd.una, tcb->snd.nxt, again, recovery_sacks(tcb) && !renege, tcb->sb.order);
 	tcb->detector.probing = false;
 	tcb->limited_transmit = 0;
 	tcb->pacer = (struct pacer){ 0 };       /* the timer has waited long enough */

@@ -4,8 +4,8 @@
  * it is lost), episode (is something being repaired), controller (how much), pacer (when).
  *
  * With SACK negotiated every segment of text and the FIN has its record, detection is RACK-TLP, and recovery is
- * PRR's.  Without, or while the connection is `blind` (scoreboard.h), duplicate ACKs are counted, recovery is RFC
- * 6582's, and a timeout goes back to SND.UNA.
+ * PRR's.  Without, or while the connection is `blind` (scoreboard.h), duplicate ACKs are counted, what is sent again
+ * is RFC 6582's, how much goes PRR's too, and a timeout goes back to SND.UNA.
  */
 #ifndef ELEVEN_TCP_RECOVERY_H
 #define ELEVEN_TCP_RECOVERY_H
@@ -21,7 +21,13 @@ static inline bool recovery_sacks(const struct tcb *tcb)
 /* Bytes on their way, as far as is known. */
 static inline uint32_t pipe_bytes(const struct tcb *tcb)
 {
-	return recovery_sacks(tcb) ? scoreboard_pipe(&tcb->sb, flight(tcb)) : flight(tcb);
+	uint32_t all = flight(tcb), gone = tcb->episode.renos ? tcb->episode.credit_bytes : 0;
+
+	if (recovery_sacks(tcb))
+		return scoreboard_pipe(&tcb->sb, all);
+	if (tcb->episode.renos && tcb->want.retransmit)
+		gone += tcb->snd.mss;   /* lost, and not sent again yet */
+	return all > gone ? all - gone : 0;
 }
 
 static inline struct pace pace_of(const struct tcp *tcp, const struct tcb *tcb)

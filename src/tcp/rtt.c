@@ -42,6 +42,15 @@ void rtt_sample(struct rtt *rtt, uint64_t sample_ns, const struct rtt_bounds *bo
 	rtt->rto_ns = rto_of(rtt, bounds);
 }
 
+void rtt_restart(struct rtt *rtt, uint64_t sample_ns, const struct rtt_bounds *bounds)
+{
+	if (sample_ns <= rtt->srtt_ns)
+		return;
+	rtt->srtt_ns = sample_ns;
+	rtt->rttvar_ns = sample_ns / 2;
+	rtt->rto_ns = rto_of(rtt, bounds);
+}
+
 void rtt_min_update(struct rtt *rtt, uint64_t sample_ns, uint64_t now)
 {
 	if (rtt->min_ns == 0 || sample_ns <= rtt->min_ns) {

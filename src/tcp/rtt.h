@@ -28,6 +28,8 @@ struct rtt_bounds {
 void rtt_init(struct rtt *rtt, const struct rtt_bounds *bounds);
 /* A measurement R'; ends the backoff (RFC 6298 §2, §5.7). */
 void rtt_sample(struct rtt *rtt, uint64_t sample_ns, const struct rtt_bounds *bounds);
+/* A timeout was spurious: SRTT begins anew with this measurement, if it is larger (RFC 4015 §3.3). */
+void rtt_restart(struct rtt *rtt, uint64_t sample_ns, const struct rtt_bounds *bounds);
 /* A measurement that is not for SRTT. */
 void rtt_min_update(struct rtt *rtt, uint64_t sample_ns, uint64_t now);
 /* The timer expired: RTO doubles, up to its upper bound (RFC 6298 §5.5). */

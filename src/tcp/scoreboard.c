@@ -409,11 +409,12 @@ static bool sent_before(const struct sent *r, uint32_t order, struct seq end)
 }
 
 uint32_t scoreboard_detect(struct scoreboard *sb, struct pool *pool, uint32_t order, struct seq end,
-			   uint64_t timeout_ns, uint64_t now, uint64_t *wait_ns, uint64_t *again_ns)
+			   uint64_t timeout_ns, uint64_t now, uint64_t *wait_ns, uint32_t since, bool *again)
 {
 	uint32_t bytes = 0;
 
-	*wait_ns = *again_ns = 0;
+	*wait_ns = 0;
+	*again = false;
 	while (sb->oldest != NONE) {
 		struct sent *r = at(pool, sb->oldest);
 
@@ -424,8 +425,7 @@ uint32_t scoreboard_detect(struct scoreboard *sb, struct pool *pool, uint32_t or
 			break;
 		}
 		bytes += length(r);
-		if (r->again && r->sent_ns > *again_ns)
-			*again_ns = r->sent_ns;
+		*again |= r->again && (int32_t)(r->order - since) > 0;
 		record_lose(sb, pool, r);
 	}
 	return bytes;

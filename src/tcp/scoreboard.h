@@ -107,11 +107,11 @@ bool scoreboard_sack(struct scoreboard *sb, struct pool *pool, struct seq una, s
 
 /*
  * RFC 8985 §6.2 step 5: what was sent before (order, end), the last delivered, and at least timeout_ns ago is lost.
- * Answers how many bytes are lost anew; *wait_ns: when the next might be, from now, 0 none; *again_ns: when the
- * latest sent of the retransmissions that are lost went out, 0: none is.
+ * Answers how many bytes are lost anew; *wait_ns: when the next might be, from now, 0 none; *again: something
+ * sent again after the transmission `since` is lost, too.
  */
 uint32_t scoreboard_detect(struct scoreboard *sb, struct pool *pool, uint32_t order, struct seq end,
-			   uint64_t timeout_ns, uint64_t now, uint64_t *wait_ns, uint64_t *again_ns);
+			   uint64_t timeout_ns, uint64_t now, uint64_t *wait_ns, uint32_t since, bool *again);
 /* A timeout: nothing of it is on its way.  `renege`: what was sacked counts no more (RFC 2018 §8). */
 void scoreboard_lose(struct scoreboard *sb, struct pool *pool, bool renege);
 /* What was marked lost is on its way after all. */

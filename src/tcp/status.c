@@ -58,7 +58,8 @@ static void status_sequence(const struct tcp *tcp, const struct tcb *tcb, struct
 	s->dup_acks = tcb->episode.dup_acks;
 	s->cwnd = tcb->cc.cwnd;
 	s->ssthresh = tcb->cc.ssthresh;
-	s->flight = recovery_sacks(tcb) ? pipe_bytes(tcb) : seq_distance(tcb->snd.max, tcb->snd.una);
+	s->flight = recovery_sacks(tcb) || tcb->episode.renos ? pipe_bytes(tcb)
+							      : seq_distance(tcb->snd.max, tcb->snd.una);
 	s->rto = tcb->rtt.rto_ns;
 	s->srtt = tcb->rtt.srtt_ns;
 	s->rttvar = tcb->rtt.rttvar_ns;

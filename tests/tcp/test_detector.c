@@ -60,7 +60,7 @@ static void test_8985_6_2_R2_ambiguous_deliveries(void **state)
 	assert_true(rack_delivered(&d, &what, MS(20), MS(101)));        /* sent once: whatever the time */
 }
 
-/* 8985-§3.3.2-R1 … R3: no window without reordering, a quarter of min_RTT first, SRTT at most. */
+/* 8985-§3.3.2-R1, 8985-§3.3.2-R2, 8985-§3.3.2-R3: min_RTT/4 to SRTT, 0 without reordering. */
 static void test_8985_3_3_2_R1_R2_R3_window(void **state)
 {
 	struct detector d = fresh();

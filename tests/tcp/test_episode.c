@@ -11,6 +11,11 @@
 
 #define MSS 1000
 
+static uint32_t max2(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 static struct episode entered(uint32_t in_flight, uint32_t sacked)
 {
 	struct episode e = { 0 };
@@ -189,28 +194,98 @@ static void test_5682_3_1_R1_frto_not_in_recovery(void **state)
 	assert_int_equal(episode_frto(&e, seq_of(MSS), true, true, false), FRTO_NOTHING);
 }
 
-/* 6582-§3.2-R1, R2. */
+static bool begun(struct episode *e, uint32_t una)
+{
+	return reno_duplicate(e, seq_of(una), 10 * MSS, MSS);
+}
+
+/* 6582-§3.2-R1, 6582-§3.2-R2. */
 static void test_6582_3_2_R1_R2_newreno(void **state)
 {
 	struct episode e = { 0 };
 	(void)state;
 
-	assert_false(reno_duplicate(&e, seq_of(0)));
-	assert_false(reno_duplicate(&e, seq_of(0)));
-	assert_true(reno_duplicate(&e, seq_of(0)));
-	assert_int_equal(reno_enter(&e, seq_of(0), seq_of(20 * MSS), 10 * MSS, MSS, 1), 13 * MSS);
-	assert_false(reno_duplicate(&e, seq_of(0)));
-	assert_int_equal(reno_partial(13 * MSS, 4 * MSS, MSS), 10 * MSS);
-	assert_int_equal(reno_partial(2 * MSS, 4 * MSS, MSS), MSS);
-	assert_int_equal(reno_leave(10 * MSS, 3 * MSS, MSS), 4 * MSS);
-	assert_int_equal(reno_leave(10 * MSS, 30 * MSS, MSS), 10 * MSS);
+	assert_false(begun(&e, 0));
+	assert_false(begun(&e, 0));
+	assert_true(begun(&e, 0));
+	assert_int_equal(reno_enter(&e, seq_of(0), seq_of(20 * MSS), 20 * MSS, MSS), MSS);
+	assert_false(begun(&e, 0));
+	assert_false(episode_ended(&e, seq_of(19 * MSS)));      /* a partial ACK does not end it */
 	assert_true(episode_ended(&e, seq_of(20 * MSS)));
 	/* Duplicates of what was sent again by a timeout begin no second one. */
 	e = (struct episode){ 0 };
 	episode_timeout(&e, seq_of(0), seq_of(20 * MSS), false, false, 1);
 	assert_true(episode_ended(&e, seq_of(20 * MSS)));
 	for (unsigned i = 0; i < 5; i++)
-		assert_false(reno_duplicate(&e, seq_of(20 * MSS)));
+		assert_false(begun(&e, 20 * MSS));
+	/* Beyond `recover` they do. */
+	e.dup_acks = 2;
+	assert_true(begun(&e, 20 * MSS + 1));
+}
+
+/* 6582-§4-R1: small steps of SND.UNA and a window of more than a segment: the retransmission is lost, not old. */
+static void test_6582_4_R1_lost_retransmission_or_old_segments(void **state)
+{
+	struct episode e = { .recover_set = true, .recover = seq_of(20 * MSS), .moved_bytes = 4 * MSS, .dup_acks = 2 };
+	(void)state;
+
+	assert_true(reno_duplicate(&e, seq_of(9 * MSS), 2 * MSS, MSS));
+	e.dup_acks = 2;
+	assert_false(reno_duplicate(&e, seq_of(9 * MSS), MSS, MSS));
+	e.dup_acks = 2;
+	e.moved_bytes = 4 * MSS + 1;
+	assert_false(reno_duplicate(&e, seq_of(9 * MSS), 2 * MSS, MSS));
+}
+
+/*
+ * 9937-§6.2-R2: without SACK a duplicate ACK is one segment less in flight, up to what was; and 5681-§3.2-R8,
+ * 5681-§3.2-R9: once all duplicates are in as much is out as Reno's cwnd, ssthresh + 3 and one more for each, allows.
+ */
+static void test_9937_6_2_R2_without_sack_as_much_as_reno(void **state)
+{
+	(void)state;
+	for (uint32_t segments = 4; segments < 60; segments++) {
+		struct episode e = { .dup_acks = 2 };
+		uint32_t flight = segments * MSS, ssthresh = max2(segments / 2, 2) * MSS, cwnd;
+		uint32_t reno = ssthresh + 3 * MSS;
+
+		assert_true(begun(&e, 0));
+		reno_enter(&e, seq_of(0), seq_of(flight), flight, MSS);
+		cwnd = prr_cwnd(&e, MSS, flight - e.credit_bytes - MSS, ssthresh, MSS, false);
+		assert_true(cwnd >= flight - 4 * MSS + MSS);            /* the retransmission */
+		episode_sent(&e, MSS, true, false, 0);
+		for (uint32_t dup = 4; dup < segments; dup++) {
+			uint32_t delivered = reno_again(&e, MSS);
+
+			cwnd = prr_cwnd(&e, delivered, flight - e.credit_bytes, ssthresh, MSS, false);
+			for (; cwnd >= flight - e.credit_bytes + MSS; flight += MSS)
+				episode_sent(&e, MSS, false, false, 0);
+			reno += MSS;
+		}
+		assert_true(flight <= max2(reno, segments * MSS));
+		assert_true(flight + MSS >= max2(reno, segments * MSS));
+		/* More than was in flight nobody can have: duplicates that are made up let nothing go. */
+		for (uint32_t dup = 0; dup < 100; dup++)
+			prr_cwnd(&e, reno_again(&e, MSS), 0, ssthresh, MSS, false);
+		assert_true(e.credit_bytes <= segments * MSS);
+	}
+}
+
+/* 5681-§3.2-R10, 6582-§3.2-R1: a partial ACK takes back what duplicates have told of what it acknowledges. */
+static void test_6582_3_2_R1_partial_ack_deflates(void **state)
+{
+	struct episode e = { .dup_acks = 2 };
+	(void)state;
+
+	assert_true(begun(&e, 0));
+	reno_enter(&e, seq_of(0), seq_of(20 * MSS), 20 * MSS, MSS);
+	for (unsigned i = 0; i < 15; i++)
+		e.prr_delivered += reno_again(&e, MSS);
+	assert_int_equal(e.credit_bytes, 18 * MSS);
+	assert_int_equal(reno_partial(&e, 5 * MSS, MSS), MSS);  /* the retransmission alone is news */
+	assert_int_equal(e.credit_bytes, 14 * MSS);
+	assert_int_equal(reno_partial(&e, 20 * MSS, MSS), 6 * MSS);
+	assert_int_equal(e.credit_bytes, 0);
 }
 
 int main(void)
@@ -226,6 +301,9 @@ int main(void)
 		cmocka_unit_test(test_5682_2_1_R1_frto),
 		cmocka_unit_test(test_5682_3_1_R1_frto_not_in_recovery),
 		cmocka_unit_test(test_6582_3_2_R1_R2_newreno),
+		cmocka_unit_test(test_6582_4_R1_lost_retransmission_or_old_segments),
+		cmocka_unit_test(test_9937_6_2_R2_without_sack_as_much_as_reno),
+		cmocka_unit_test(test_6582_3_2_R1_partial_ack_deflates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,10 +186,11 @@ static void sack_some(struct bench *b)
 static void detect_some(struct bench *b)
 {
 	uint32_t order = b->sb.order - (uint32_t)random_below(&b->random, 4), lost = 0, got;
-	uint64_t timeout = random_below(&b->random, 4), wait, again, nearest = UINT64_MAX;
+	uint64_t timeout = random_below(&b->random, 4), wait, nearest = UINT64_MAX;
+	bool again;
 
 	b->now += random_below(&b->random, 3);
-	got = scoreboard_detect(&b->sb, &b->pool, order, of(b, una(b)), timeout, b->now, &wait, &again);
+	got = scoreboard_detect(&b->sb, &b->pool, order, of(b, una(b)), timeout, b->now, &wait, 0, &again);
 	for (unsigned i = b->first; i < b->count; i++) {
 		struct piece *p = &b->piece[i];
 
@@ -386,7 +387,8 @@ static void test_pool_exhausted(void **state)
 	struct bench b, other;
 	struct delivery d = { .highest = seq_of(0) };
 	struct seq seq, end;
-	uint64_t wait, again;
+	uint64_t wait;
+	bool again;
 	(void)state;
 
 	bench_begin(&b, 1, 0, 3);
@@ -401,7 +403,7 @@ static void test_pool_exhausted(void **state)
 	assert_int_equal(b.sb.sacked_bytes, 10);
 	scoreboard_sack(&b.sb, &b.pool, seq_of(0), seq_of(20), seq_of(60), &d);
 	assert_true(d.mixed);
-	assert_int_equal(scoreboard_detect(&b.sb, &b.pool, d.order, d.end, 0, 100, &wait, &again), 10);
+	assert_int_equal(scoreboard_detect(&b.sb, &b.pool, d.order, d.end, 0, 100, &wait, 0, &again), 10);
 	assert_true(scoreboard_lost(&b.sb, &b.pool, &seq, &end));
 	assert_int_equal(seq.value, 0);
 	bench_end(&b);
