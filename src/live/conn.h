@@ -39,6 +39,7 @@ struct live_conn {
 	bool small;                     /* lives on in TIME_WAIT, or as an orphan in FIN_WAIT2, without a socket */
 	bool request;                   /* SYN_RECV without a socket */
 	bool accepted;
+	bool lingers;                   /* sampled: closed, and its socket is not destroyed yet */
 	uint32_t inode;
 	uint32_t retransmits;
 	struct live_who who;

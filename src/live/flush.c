@@ -128,7 +128,8 @@ void tracker_flush(struct tracker *tracker, uint64_t now, bool all, live_change_
 		free(list[i]->change.frames);
 		if (conn != NULL && conn->held == list[i]->serial) {
 			conn->held = 0;
-			if (list[i]->change.after == ELEVEN_CLOSED && conn->state == ELEVEN_CLOSED)
+			if (list[i]->change.after == ELEVEN_CLOSED && conn->state == ELEVEN_CLOSED &&
+			    !conn->lingers)
 				conn_remove(tracker, conn);
 		}
 	}

@@ -185,8 +185,11 @@ static void row_apply(struct tracker *tracker, const struct conn_view *row, uint
 	struct held_change *held;
 	bool fresh = conn == NULL;
 
-	if (small_only && !row_small(row) && !row_request(row))
+	if (small_only && !row_small(row) && !row_request(row)) {
+		if (!fresh && conn->inode == 0)
+			conn->inode = (uint32_t)row->inode;
 		return;
+	}
 	if (small_only && !fresh && !conn->small && !conn->request)
 		return;                 /* the records know better */
 	if (small_only && fresh && !row_request(row))
@@ -238,6 +241,8 @@ static void conn_vanish(struct tracker *tracker, struct live_conn *conn, uint64_
 		if (conn->since + lasts < now)
 			time = conn->since + lasts;
 	}
+	/* Closed, and its descriptor is open: the multicast is to come, and says nothing new. */
+	conn->lingers = conn->destroyed == 0 && !conn->small && !conn->request;
 	conn_set_small(tracker, conn, false);
 	request_set(tracker, conn, false);
 	if (conn->destroyed != 0 && conn->destroyed < time)
@@ -283,6 +288,10 @@ void tracker_destroyed(struct tracker *tracker, const struct conn_view *row, uin
 {
 	struct live_conn *conn = row->cookie ? conn_find(tracker, row->cookie) : NULL;
 
+	if (conn != NULL && conn->state == ELEVEN_CLOSED && conn->held == 0) {
+		conn_remove(tracker, conn);     /* its end was told already, its descriptor was open still */
+		return;
+	}
 	if (conn == NULL && row->cookie != 0) {         /* came and went between two dumps */
 		conn = conn_from_row(tracker, row);
 		conn->state = ELEVEN_STATES;
@@ -290,6 +299,7 @@ void tracker_destroyed(struct tracker *tracker, const struct conn_view *row, uin
 	}
 	/* It may live on in TIME_WAIT: the next dump tells. */
 	if (conn != NULL) {
+		conn->lingers = false;
 		conn->destroyed = now;
 		conn_touch(tracker, conn);
 	}

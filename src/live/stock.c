@@ -99,15 +99,18 @@ static int spaces_search(struct stock *stock)
 	return error;
 }
 
-int stock_open(struct stock *stock, bool all, bool everything)
+int stock_open(struct stock *stock, bool all, bool everything, bool inodes)
 {
 	memset(stock, 0, sizeof(*stock));
 	stock->all = all;
+	stock->inodes = inodes;
 	stock->everything = everything;
 	stock->fin_timeout_ms = stock_fin_timeout_ns() / 1000000;
 	stock->states = everything ? KERNEL_STATES_ALL & ~(1u << KERNEL_BOUND_INACTIVE) :
 			1u << KERNEL_TIME_WAIT | 1u << KERNEL_FIN_WAIT2 | 1u << KERNEL_SYN_RECV |
 			1u << KERNEL_NEW_SYN_RECV;
+	if (inodes)
+		stock->states |= 1u << KERNEL_ESTABLISHED | 1u << KERNEL_CLOSE_WAIT | 1u << KERNEL_LISTEN;
 	stock->next_search = clock_ns() + SEARCH_NS;
 	return spaces_search(stock);
 }
@@ -250,10 +253,14 @@ bool stock_find(struct stock *stock, int family, const struct eleven_endpoint *l
 	which.local = *local;
 	which.remote = *remote;
 	which.cookie = UINT64_MAX;      /* any */
-	for (size_t i = 0; i < stock->count; i++)
-		if (diag_get(&stock->spaces[i].dumps, &which, found) == 0) {
-			since_tell(found, stock->fin_timeout_ms);
+	for (size_t i = 0; i < stock->count; i++) {
+		if (diag_get(&stock->spaces[i].dumps, &which, found) != 0)
+			continue;
+		since_tell(found, stock->fin_timeout_ms);
+		/* The kernel answers with the listener when the connection is gone. */
+		if (found->remote.port == remote->port)
 			return true;
-		}
+		conn_view_free(found);
+	}
 	return false;
 }

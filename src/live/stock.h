@@ -25,6 +25,7 @@ struct stock {
 	size_t count;
 	bool all;                       /* every namespace that there is */
 	bool everything;                /* not only what tracepoints do not tell */
+	bool inodes;
 	bool dumped;
 	uint32_t states;
 	uint64_t fin_timeout_ms;
@@ -34,7 +35,8 @@ struct stock {
 	uint64_t lost;                  /* multicasts */
 };
 
-int stock_open(struct stock *stock, bool all, bool everything);
+/* `inodes`: tracepoints do not tell those, so that owners could not be looked for. */
+int stock_open(struct stock *stock, bool all, bool everything, bool inodes);
 void stock_close(struct stock *stock);
 /* The first view, with owners, into the tracker. */
 int stock_take(struct stock *stock, struct tracker *tracker, uint64_t now);

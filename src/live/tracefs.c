@@ -147,13 +147,15 @@ static pid_t process_of(pid_t tid)
 	return pid;
 }
 
+/* Whose doing it was; of a thread that has ended only its number is left. */
 static void task_set(struct trace_watch *watch, struct live_record *record, pid_t tid)
 {
 	pid_t pid = process_of(tid);
 
 	record->tid = (uint32_t)tid;
-	record->pid = (uint32_t)(pid != 0 ? pid : tid);
-	if (pid == 0) {                 /* it has ended */
+	record->pid = (uint32_t)pid;
+	record->call = LIVE_CALL_OTHER;
+	if (pid == 0) {                 /* it has ended, and was perhaps not its program's first thread */
 		struct live_process process = { .kind = LIVE_RECORD_PROCESS, .pid = (uint32_t)tid,
 						.tid = (uint32_t)tid, .uid = UINT32_MAX };
 
@@ -194,8 +196,10 @@ static void state_ask(struct trace_watch *watch, struct socket_name *name, struc
 	cookie_learn(watch, name, answer.cookie);
 	name->netns = (uint32_t)answer.netns;
 	record->inode = answer.inode;
-	if (closes)
-		record->call = answer.inode != 0 ? LIVE_CALL_SHUTDOWN : LIVE_CALL_OTHER;
+	if (closes && answer.inode != 0)
+		record->call = LIVE_CALL_SHUTDOWN;
+	else if (closes)
+		record->call = LIVE_CALL_OTHER;
 	/* In TIME_WAIT by now, and later than this event: it was an orphan first. */
 	if (rests && answer.small && (answer.state == KERNEL_FIN_WAIT2 ||
 				      (old == KERNEL_FIN_WAIT2 && answer.since > record->time + TICK_NS)))
@@ -220,7 +224,9 @@ static void state_tell(struct trace_watch *watch, struct trace_seen *seen)
 	}
 	if (seen->in_call && call_makes(old, new)) {
 		task_set(watch, record, seen->task);
-		if (record->pid == (uint32_t)getpid())
+		if (new != KERNEL_CLOSE)
+			record->call = LIVE_CALL_NONE;
+		if (record->pid == (uint32_t)getpid() && record->pid != 0)
 			return;
 	}
 	state_ask(watch, name, record);

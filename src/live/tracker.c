@@ -85,7 +85,7 @@ void live_record_endpoints(const struct live_record *record, struct eleven_endpo
 static void who_from_call(struct tracker *tracker, struct live_who *who, const struct live_record *record)
 {
 	who->how = LIVE_HOW_CALL;
-	who->pid = (pid_t)record->pid;
+	who->pid = (pid_t)(record->pid ? record->pid : record->tid);
 	who->tid = (pid_t)record->tid;
 	if (record->fd != LIVE_FD_NONE)
 		who->fd = record->fd;
@@ -106,12 +106,15 @@ static void conn_update(struct tracker *tracker, struct live_conn *conn, const s
 		if (record->inode != 0)
 			conn->inode = record->inode;
 	}
-	if (record->pid == 0 || record->flags & LIVE_RECORD_KERNEL_THREAD || killed)
+	if (record->tid == 0 || record->flags & LIVE_RECORD_KERNEL_THREAD || killed)
+		return;
+	/* A thread that has ended, and nobody knows of which program: better than nothing, and than nothing only. */
+	if (record->pid == 0 && conn->who.how != LIVE_HOW_NONE)
 		return;
 	/* Without a descriptor it was never accepted: who closes the listener does not own it. */
 	if (record->inode == 0 && !(record->flags & LIVE_RECORD_REQUEST))
 		return;
-	if (conn->who.pid != (pid_t)record->pid)
+	if (record->pid == 0 || conn->who.pid != (pid_t)record->pid)
 		conn->who.fd = -1;
 	who_from_call(tracker, &conn->who, record);
 	conn->others = 0;
@@ -203,7 +206,7 @@ static void state_closed(struct tracker *tracker, struct live_conn *conn, const 
 	figures_note(&held->change, record);
 	held->closing = *record;
 	held->judged_again = rest == ELEVEN_CLOSED || before == ELEVEN_FIN_WAIT_2;
-	if (cause == LIVE_CAUSE_KILLED && record->pid != 0) {
+	if (cause == LIVE_CAUSE_KILLED && record->tid != 0) {
 		held->change.by.fd = -1;
 		who_from_call(tracker, &held->change.by, record);
 	}
@@ -423,7 +426,10 @@ void tracker_record(struct tracker *tracker, const struct live_record *record, u
 	}
 	if (record->kind == LIVE_RECORD_RECEIVE_RESET) {
 		conn->reset_received = true;
-		conn->peer_lost_state = peer_had_no_socket(tracker, conn, record->time);
+		/* Silent first, and then a reset: it has forgotten; and where its host is this one, that was seen. */
+		conn->peer_lost_state = peer_had_no_socket(tracker, conn, record->time) ||
+					(conn->retransmits > 0 && record->unacked > 0 &&
+					 !(record->flags & (LIVE_RECORD_DONE | LIVE_RECORD_REQUEST)));
 	} else {
 		conn->error = record->detail;
 	}

@@ -367,6 +367,8 @@ static __always_inline bool packet_read(struct live_record *r, const struct sk_b
 	if (bpf_probe_read_kernel(&version, 1, head + network) ||
 	    bpf_probe_read_kernel(ports, sizeof(ports), head + transport))
 		return false;
+	if (bpf_probe_read_kernel(&r->states, 1, head + transport + 13))        /* SYN, ACK … */
+		return false;
 	r->remote_port = __builtin_bswap16(ports[0]);
 	r->local_port = __builtin_bswap16(ports[1]);
 	if (version >> 4 == 6) {
@@ -383,15 +385,22 @@ static __always_inline bool packet_read(struct live_record *r, const struct sk_b
 static __always_inline int reset_sent(struct sock *sk, struct sk_buff *skb, int reason)
 {
 	struct live_record r = { .kind = LIVE_RECORD_SEND_RESET };
-	bool with_socket = sk && socket_read(&r, sk);
+	bool listens = sk && skb && BPF_CORE_READ(sk, __sk_common.skc_state) == K_LISTEN;
 
-	if (!with_socket) {
-		if (sk || !skb || !packet_read(&r, skb))
+	if (sk && !listens) {
+		if (!socket_read(&r, sk))
+			return 0;
+	} else {
+		/* A listener gets what belongs to no connection of its: the packet tells whose it was. */
+		if (!skb || !packet_read(&r, skb))
 			return 0;
 		r.time = bpf_ktime_get_ns();
 		r.fd = LIVE_FD_NONE;
 		r.flags |= LIVE_RECORD_REQUEST;
-		r.netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+		if (listens)
+			r.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+		else
+			r.netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
 		if (only_netns && r.netns != only_netns)
 			return 0;
 	}

@@ -187,7 +187,7 @@ int watcher_open(struct watcher **out, const struct watcher_options *options, ch
 	watcher->tracker = tracker_create(&tracking);
 	tracker_set_owners(watcher->tracker, on_owners, watcher);
 	error = stock_open(&watcher->stock, !options->one_namespace && watcher->backend != NULL,
-			   watcher->backend == NULL);
+			   watcher->backend == NULL, watcher->backend == &backend_tracefs);
 	if (error == 0)
 		error = stock_take(&watcher->stock, watcher->tracker, clock_ns(CLOCK_MONOTONIC));
 	if (error < 0) {
