@@ -13,13 +13,13 @@ import sys
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 FLOORS = {"include": 0, "base": 0, "wire": 1, "trace": 1, "tcp": 2, "ip": 2, "stack": 3, "link": 4, "host": 4,
-          "sim": 4, "explore": 4, "sock": 5, "view": 5, "lens": 5, "live": 5,
+          "sim": 4, "explore": 4, "sock": 5, "view": 5, "lens": 5, "live": 5, "explain": 5,
           "packetdrill": 5, "tools": 6, "fuzz": 6}
 CORE = {"base", "wire", "trace", "tcp", "ip", "stack"}
 # Neighbours on one floor that may be used all the same; nothing else on a file's own floor may.
 NEIGHBOURS = {("base", "include"), ("host", "link"), ("sim", "link"),
-              ("view", "sock"), ("packetdrill", "sock"), ("lens", "view"),
-              ("live", "lens"), ("live", "view")}
+              ("view", "sock"), ("packetdrill", "sock"), ("lens", "view"), ("live", "lens"), ("live", "view"),
+              ("explain", "view"), ("explain", "lens"), ("explain", "live")}
 
 COLUMNS, FILE_LINES, FUNCTION_LINES = 120, 600, 70
 TEXT_SUFFIXES = {".c", ".h", ".def", ".py", ".sh", ".build", ".md", ".1", ".3", ".txt", ""}

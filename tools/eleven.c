@@ -23,6 +23,7 @@ static const struct verb {
 	{ "run", verb_run, "run a program on it" },
 	{ "link", verb_link, "delay, lose, reorder, hold and step through packets on the wire" },
 	{ "netstat", verb_netstat, "connections, in the columns of netstat(8)" },
+	{ "explain", verb_explain, "what is wrong with connections, and whose fault it is" },
 	{ "states", verb_states, "the state diagram, and what each connection waits for" },
 	{ "watch", verb_watch, "changes of state as they happen, or the ladder of a connection" },
 	{ "trace", verb_trace, "segments as they come and go, or a capture with comments" },

@@ -14,6 +14,7 @@ typedef int verb_fn(int argc, char **argv);
 
 verb_fn verb_config;
 verb_fn verb_down;
+verb_fn verb_explain;
 verb_fn verb_link;
 verb_fn verb_netstat;
 verb_fn verb_replay;

@@ -146,3 +146,17 @@ void descriptors_dead(const struct holders *holders, const char *proc, struct vi
 		close(copy);
 	}
 }
+
+bool descriptor_reuse(const struct view_owner *owner, bool *address, bool *port)
+{
+	int copy = copy_take(owner->pid, owner->fd), one = 0, other = 0;
+	socklen_t length = sizeof(one), other_length = sizeof(other);
+	bool known = copy >= 0 && getsockopt(copy, SOL_SOCKET, SO_REUSEADDR, &one, &length) == 0 &&
+		     getsockopt(copy, SOL_SOCKET, SO_REUSEPORT, &other, &other_length) == 0;
+
+	if (copy >= 0)
+		close(copy);
+	*address = one != 0;
+	*port = other != 0;
+	return known;
+}

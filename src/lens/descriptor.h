@@ -15,4 +15,7 @@
  */
 void descriptors_dead(const struct holders *holders, const char *proc, struct view *view);
 
+/* What the socket has set; false: it may not be looked at, or is gone. */
+bool descriptor_reuse(const struct view_owner *owner, bool *address, bool *port);
+
 #endif

@@ -151,6 +151,18 @@ bool filter_is_empty(const struct filter *filter)
 	return filter->root < 0 && !filter->has_state;
 }
 
+bool filter_endpoint(const struct filter *filter, struct eleven_endpoint *endpoint)
+{
+	const struct filter_node *node = &filter->nodes[0];
+
+	if (filter->count != 1 || node->kind != FILTER_EITHER || node->ends[1].port != 0 ||
+	    node->ends[1].prefix_bits != 0 || (node->ends[0].prefix_bits != 0 && node->ends[0].prefix_bits != 128))
+		return false;
+	endpoint->address = node->ends[0].address;
+	endpoint->port = node->ends[0].port;
+	return true;
+}
+
 bool filter_needs_owners(const struct filter *filter)
 {
 	for (int i = 0; i < filter->count; i++) {

@@ -38,6 +38,8 @@ uint32_t filter_states(const struct filter *filter);
 bool filter_has_state(const struct filter *filter);
 /* Nothing is asked for: everything passes. */
 bool filter_is_empty(const struct filter *filter);
+/* The one endpoint that it is made of: `:8000`, `10.0.0.1:8000`. False: it is anything else. */
+bool filter_endpoint(const struct filter *filter, struct eleven_endpoint *endpoint);
 /* Needs owners, to be looked for beforehand. */
 bool filter_needs_owners(const struct filter *filter);
 
