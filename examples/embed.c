@@ -44,7 +44,7 @@ static void host_create(int host)
 	void *memory;
 
 	eleven_config_init(&config, ELEVEN_MODERN);
-	config.seed = (uint64_t)host + 1;       /* a real program takes it from getrandom() */
+	config.seed = (uint64_t)host + 1;       /* a real program fills config.secret from getrandom() */
 	config.connections_max = 16;
 	config.buffer_bytes = 1 << 20;
 	bytes = eleven_size(&config);

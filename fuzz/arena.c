@@ -15,7 +15,7 @@ void arena_create(struct arena *arena, uint64_t seed)
 
 	memset(arena, 0, sizeof(*arena));
 	eleven_config_init(config, ELEVEN_MODERN);
-	config->seed = seed;
+	config->seed = seed ? seed : 1;
 	config->connections_max = 16;
 	config->syn_received_max = 4;
 	config->time_wait_max = 4;

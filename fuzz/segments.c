@@ -379,7 +379,7 @@ static void world_begin(struct world *w, const struct segments_limits *limits)
 	static struct eleven_trace records[RECORDS];
 
 	eleven_config_init(&w->config, (enum eleven_profile)choice_below(w->c, ELEVEN_PROFILES));
-	w->config.seed = choice_number(w->c, 1);
+	w->config.seed = 1 + choice_number(w->c, 1);
 	w->config.timestamps = choice_percent(w->c, 70);
 	w->config.quick_acks = choice_below(w->c, 17);
 	w->config.connections_max = 1 + choice_below(w->c, 24);

@@ -89,7 +89,13 @@ enum eleven_profile {
 };
 
 struct eleven_config {
-	uint64_t seed;                  /* all chance comes from this; secrets too: make it unguessable */
+	/*
+	 * Chance, and the keys of what no stranger may foresee: initial sequence numbers, ports, timestamps, cookies,
+	 * the hash tables.  `secret`: 128 bits from the system's generator (getrandom(2)), never those of another
+	 * stack.  `seed` alone is for runs to be repeated: keys of 64 bits, from a generator that is not for secrets.
+	 */
+	uint64_t secret[2];
+	uint64_t seed;
 	uint32_t profile;               /* enum eleven_profile, for display */
 #define CONFIG(name, unit, least, most, modern, strict, linux, source, sentence) uint64_t name;
 #include "eleven-config.def"
@@ -103,7 +109,7 @@ struct eleven_config_row {
 	size_t offset;                  /* of the uint64_t in struct eleven_config */
 };
 
-/* All values of a profile; seed 0. */
+/* All values of a profile; secret and seed 0. */
 ELEVEN_API void eleven_config_init(struct eleven_config *config, enum eleven_profile profile);
 /* Row `index`, or NULL past the last. */
 ELEVEN_API const struct eleven_config_row *eleven_config_row(unsigned index);
@@ -117,7 +123,7 @@ ELEVEN_API size_t eleven_size(const struct eleven_config *config);
 /*
  * Makes a stack in `memory`: at least eleven_size() bytes, aligned to 64, filled with zeros
  * (as mmap and calloc give it; pages not used are not touched).  -EINVAL: a value out of
- * bounds, or memory too small or not aligned.
+ * bounds, memory too small or not aligned, or neither secret nor seed.
  */
 ELEVEN_API int eleven_create(struct eleven **stack, void *memory, size_t bytes,
 			     const struct eleven_config *config, uint64_t now);

@@ -347,7 +347,8 @@ static void plan_complete(struct arguments *a)
 	for (unsigned i = 0; i < a->set_count; i++)
 		eleven_config_set(&plan->config, a->sets[i].name, a->sets[i].value);
 	plan->config.seed = a->seed;
-	if (!a->seed_given && getrandom(&plan->config.seed, sizeof(plan->config.seed), 0) < 0)
+	if (!a->seed_given && (getrandom(&plan->config.seed, sizeof(plan->config.seed), 0) < 0 ||
+			       getrandom(plan->config.secret, sizeof(plan->config.secret), 0) < 0))
 		verb_fail("no random numbers from the system: %s", strerror(errno));
 	plan_check(plan);
 }

@@ -232,7 +232,8 @@ static enum control_more stream_config(struct control_client *client, uint32_t r
 		struct control_config config = { .config = s->config };
 
 		memcpy(config.host, s->name, sizeof(config.host));
-		config.config.seed = 0;         /* the stack's secrets come from it */
+		config.config.seed = 0;         /* the stack's secrets come from these */
+		memset(config.config.secret, 0, sizeof(config.config.secret));
 		if (!control_reply(client, request, CONTROL_CONFIG, &config, sizeof(config)))
 			return CONTROL_DONE;
 	}

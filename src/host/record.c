@@ -199,6 +199,7 @@ int recorded_create(struct eleven **stack, void *memory, size_t bytes, const str
 		return error < 0 ? error : 0;
 	memset(&body, 0, sizeof(body));
 	strncpy(body.name, name, sizeof(body.name) - 1);
+	memcpy(body.secret, config->secret, sizeof(body.secret));
 	body.seed = config->seed;
 	body.profile = config->profile;
 #define CONFIG(name, unit, least, most, modern, strict, linux_, source, sentence) \

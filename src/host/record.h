@@ -75,7 +75,7 @@ enum {
 
 struct record_stack {                   /* without padding: the same on every machine of this order of bytes */
 	char name[32];
-	uint64_t seed, profile, config[RECORD_CONFIG_ROWS];
+	uint64_t secret[2], seed, profile, config[RECORD_CONFIG_ROWS];
 	struct eleven_interface interface;
 };
 

@@ -189,6 +189,7 @@ static int differs(struct replay *r, const char *what, int64_t now)
 static void config_read(struct eleven_config *config, const struct record_stack *body)
 {
 	memset(config, 0, sizeof(*config));
+	memcpy(config->secret, body->secret, sizeof(config->secret));
 	config->seed = body->seed;
 	config->profile = (uint32_t)body->profile;
 #define CONFIG(name, unit, least, most, modern, strict, linux_, source, sentence) \

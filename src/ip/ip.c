@@ -36,7 +36,8 @@ struct ip *ip_init(void *memory, const struct eleven_config *config, struct trac
 {
 	struct ip *ip = memory;
 	uint8_t *at = memory;
-	struct siphash_key from_seed = { seed, 0x69702d666c6f6f72ull };        /* any constant of our own */
+	struct siphash_key from_seed = { seed ^ config->secret[0],
+					 config->secret[1] ^ 0x69702d666c6f6f72ull };   /* any constant of our own */
 
 	CHECK(((uintptr_t)memory & 63) == 0);
 	ip->trace = trace;

@@ -56,6 +56,8 @@ int eleven_create(struct eleven **stack, void *memory, size_t bytes, const struc
 	*stack = NULL;
 	if (!memory || (uintptr_t)memory % ALIGNMENT || now == 0 || !config_valid(config))
 		return -EINVAL;
+	if (!config->secret[0] && !config->secret[1] && !config->seed)
+		return -EINVAL;
 	layout_find(&layout, config);
 	if (bytes < layout.end)
 		return -EINVAL;

@@ -135,18 +135,18 @@ void output_challenge(struct tcp *tcp, struct tcb *tcb)
 		rule(tcp, tcb, CHALLENGE_LIMITED);
 		return;
 	}
-	if (second != tcp->challenge_window) {
+	if (tcp->config.challenge_acks_max > 0 && second != tcp->challenge_window) {
 		/* A limit that nobody can count on tells nobody anything (CVE-2016-5696). */
 		uint64_t most = tcp->config.challenge_acks_max;
 
 		tcp->challenge_window = second;
 		tcp->challenge_left = (uint32_t)(most / 2 + random_below(&tcp->random, most) + 1);
 	}
-	if (tcp->challenge_left == 0) {
+	if (tcp->config.challenge_acks_max > 0 && tcp->challenge_left-- == 0) {
+		tcp->challenge_left = 0;
 		rule(tcp, tcb, CHALLENGE_LIMITED);
 		return;
 	}
-	tcp->challenge_left--;
 	tcb->challenge_at = tcp->now;
 	tcb->want.ack_now = true;
 }

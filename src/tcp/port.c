@@ -198,28 +198,32 @@ static bool port_reserved(const struct tcp *tcp, const struct tcb *tcb, uint16_t
 	return false;
 }
 
-static uint32_t names_hash(const struct tcp *tcp, const struct tcb *tcb)
+static uint64_t names_hash(const struct tcp *tcp, const struct tcb *tcb)
 {
 	uint64_t names = (uint64_t)address_v4_value(&tcb->tuple.local) << 32 | address_v4_value(&tcb->tuple.remote);
 	uint8_t bytes[34];
 
 	if (!tuple_is_v6(&tcb->tuple))
-		return (uint32_t)siphash_words2(&tcp->port_key, names, tcb->tuple.remote_port);
+		return siphash_words2(&tcp->port_key, names, tcb->tuple.remote_port);
 	memcpy(bytes, tcb->tuple.local.bytes, 16);
 	memcpy(bytes + 16, tcb->tuple.remote.bytes, 16);
 	store_be16(bytes + 32, tcb->tuple.remote_port);
-	return (uint32_t)siphash(&tcp->port_key, bytes, sizeof(bytes));
+	return siphash(&tcp->port_key, bytes, sizeof(bytes));
 }
 
-/* RFC 6056 §3.3.3, algorithm 3: a hash of the other names, and a counter. */
+/*
+ * RFC 6056 §3.3.4, algorithm 4: a hash of the other names, and a counter that only those share whose names hash alike:
+ * from the ports it gets nobody counts connections to others (CVE-2022-1012).
+ */
 int port_choose(struct tcp *tcp, struct tcb *tcb)
 {
 	uint32_t first = (uint32_t)tcp->config.port_first;
 	uint32_t count = (uint32_t)tcp->config.port_last - first + 1;
-	uint32_t offset = names_hash(tcp, tcb);
+	uint64_t hash = names_hash(tcp, tcb);
+	uint16_t *counter = &tcp->port_counters[hash >> 32 & tcp->port_counters_mask];
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint16_t port = (uint16_t)(first + (offset + tcp->port_counter++) % count);
+		uint16_t port = (uint16_t)(first + ((uint32_t)hash + (*counter)++) % count);
 
 		tcb->tuple.local_port = port;
 		if (connection_find(tcp, &tcb->tuple) == 0 && !port_reserved(tcp, tcb, port))

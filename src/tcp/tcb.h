@@ -359,7 +359,8 @@ struct tcp {                            /* what all connections of a stack share
 	struct siphash_key fast_open_key[2];    /* the newest, and the one before */
 	bool fast_open_key_before;
 	struct siphash_key table_key, iss_key, port_key;
-	uint32_t port_counter;          /* RFC 6056 §3.3.3 */
+	uint16_t *port_counters;        /* RFC 6056 §3.3.4, one for each of so many destinations */
+	uint32_t port_counters_mask;
 	uint64_t challenge_window;      /* the second in which challenge ACKs are counted */
 	uint32_t challenge_left;
 	uint64_t cookies_until;         /* third ACKs may bring SYN cookies until then */

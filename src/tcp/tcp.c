@@ -5,7 +5,8 @@
 #include "tcp/connection.h"
 
 struct layout {
-	size_t tcbs, syn_received, time_wait, reassembly, sent, connections, bound, replies, fast_open, buffers, bytes;
+	size_t tcbs, syn_received, time_wait, reassembly, sent, connections, bound, replies, fast_open, ports, buffers;
+	size_t bytes;
 };
 
 static size_t place(size_t *at, size_t bytes)
@@ -21,6 +22,16 @@ static uint32_t reassembly_bytes(const struct eleven_config *config)
 	size_t bytes = offsetof(struct reassembly, ranges) + RANGES_BYTES(config->gaps_max);
 
 	return (uint32_t)((bytes + 7) & ~(size_t)7);
+}
+
+/* A power of two: as many destinations as there may be connections, within reason. */
+static uint32_t port_counters(const struct eleven_config *config)
+{
+	uint32_t n = 16;
+
+	while (n < config->connections_max && n < 65536)
+		n *= 2;
+	return n;
 }
 
 static struct layout layout_of(const struct eleven_config *config)
@@ -40,6 +51,7 @@ static struct layout layout_of(const struct eleven_config *config)
 	l.bound = place(&at, table_bytes(tcbs));
 	l.replies = place(&at, config->replies_max * sizeof(struct reply));
 	l.fast_open = place(&at, config->fast_open_peers_max * sizeof(struct fast_open_peer));
+	l.ports = place(&at, port_counters(config) * sizeof(uint16_t));
 	at = (at + 4095) & ~(size_t)4095;
 	l.buffers = place(&at, buffers_bytes(config->buffer_bytes, (unsigned)config->buffer_unit_shift));
 	l.bytes = at;
@@ -58,6 +70,31 @@ static struct siphash_key key_from(struct random *random)
 	return (struct siphash_key){ k0, random_next(random) };
 }
 
+/*
+ * With a secret every key is a hash of it, and so is what chance begins with: from the numbers of xoshiro, of which
+ * some are seen outside, nobody gets back to the keys.
+ */
+static void secrets_init(struct tcp *tcp, const struct eleven_config *config)
+{
+	const struct siphash_key secret = { config->secret[0], config->secret[1] };
+	struct siphash_key *const keys[] = { &tcp->table_key, &tcp->iss_key, &tcp->fast_open_key[0], &tcp->port_key };
+
+	if (!secret.k0 && !secret.k1) {
+		random_seed(&tcp->random, config->seed);
+		for (unsigned i = 0; i < 4; i++)
+			*keys[i] = key_from(&tcp->random);
+		return;
+	}
+	for (uint64_t i = 0; i < 4; i++) {
+		uint64_t text[2] = { 2 * i, config->seed };
+
+		keys[i]->k0 = siphash(&secret, text, sizeof(text));
+		text[0]++;
+		keys[i]->k1 = siphash(&secret, text, sizeof(text));
+	}
+	random_seed(&tcp->random, siphash(&secret, "chance", 6) ^ config->seed);
+}
+
 struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct trace *trace, uint64_t now)
 {
 	struct layout l = layout_of(config);
@@ -68,11 +105,7 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 	tcp->config = *config;
 	tcp->trace = trace;
 	tcp->now = now;
-	random_seed(&tcp->random, config->seed);
-	tcp->table_key = key_from(&tcp->random);
-	tcp->iss_key = key_from(&tcp->random);
-	tcp->fast_open_key[0] = key_from(&tcp->random);
-	tcp->port_key = key_from(&tcp->random);
+	secrets_init(tcp, config);
 	pool_init(&tcp->tcbs, base + l.tcbs, sizeof(struct tcb), (uint32_t)config->connections_max,
 		  offsetof(struct tcb, next));
 	pool_init(&tcp->syn_received, base + l.syn_received, sizeof(struct syn_received),
@@ -88,6 +121,8 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 	table_init(&tcp->connections, base + l.connections, entries);
 	table_init(&tcp->bound, base + l.bound, (uint32_t)config->connections_max);
 	tcp->replies = (struct reply *)(void *)(base + l.replies);
+	tcp->port_counters = (uint16_t *)(void *)(base + l.ports);
+	tcp->port_counters_mask = port_counters(config) - 1;
 	tcp->fast_open_peers = (struct fast_open_peer *)(void *)(base + l.fast_open);
 	buffers_init(&tcp->buffers, base + l.buffers, config->buffer_bytes, (unsigned)config->buffer_unit_shift);
 	wheel_init(&tcp->wheel, base, now);

@@ -126,6 +126,7 @@ static int stack_try(struct world *w, const char *name, const char *address, uin
 	int error;
 
 	eleven_config_init(&config, ELEVEN_MODERN);
+	config.seed = 1;
 	config.connections_max = connections;
 	assert_int_equal(units_subnet(address, &interface.address, &interface.prefix_bits), 0);
 	error = host_stack_add(w->host, name, &config, &interface, wire_port(wire, &interface), NULL);
