@@ -36,7 +36,7 @@ struct socket_name {
 struct trace_watch {
 	struct trace_files files;
 	struct socket_name by_socket[SOCKETS_MAX];
-	uint32_t by_ends[SOCKETS_MAX];  /* index of by_socket */
+	struct socket_name by_ends[SOCKETS_MAX];        /* copies: an address is used again before the ends are */
 	uint64_t made_up;
 	struct trace_seen *seen;        /* not told yet */
 	size_t count, room;
@@ -84,7 +84,7 @@ static struct socket_name *name_by_socket(struct trace_watch *watch, uint64_t so
 static struct socket_name *name_by_ends(struct trace_watch *watch, const struct live_record *record)
 {
 	uint64_t ends = ends_hash(record);
-	struct socket_name *name = &watch->by_socket[watch->by_ends[slot_of(ends)]];
+	struct socket_name *name = &watch->by_ends[slot_of(ends)];
 
 	return name->ends == ends ? name : NULL;
 }
@@ -95,7 +95,7 @@ static struct socket_name *name_put(struct trace_watch *watch, uint64_t socket, 
 	struct socket_name *name = &watch->by_socket[slot_of(socket)];
 
 	*name = (struct socket_name){ socket, cookie, ends_hash(record), netns };
-	watch->by_ends[slot_of(name->ends)] = slot_of(socket);
+	watch->by_ends[slot_of(name->ends)] = *name;
 	return name;
 }
 
@@ -121,6 +121,13 @@ static void cookie_learn(struct trace_watch *watch, struct socket_name *name, ui
 	if (cookie == 0 || name->cookie == cookie)
 		return;
 	tracker_rename(watch->sink->tracker, name->cookie, cookie);
+	for (unsigned i = 0; i < 2; i++) {
+		struct socket_name *other = i ? &watch->by_ends[slot_of(name->ends)] :
+						&watch->by_socket[slot_of(name->socket)];
+
+		if (other != name && other->cookie == name->cookie)
+			other->cookie = cookie;
+	}
 	name->cookie = cookie;
 }
 
@@ -216,8 +223,8 @@ static void state_tell(struct trace_watch *watch, struct trace_seen *seen)
 	if (name == NULL || begins(old, new)) {
 		name = name_new(watch, seen);
 		if (!begins(old, new) && ask(watch, record, &answer)) {
-			name->cookie = answer.cookie;   /* was there before: the stock has it */
-			name->netns = (uint32_t)answer.netns;
+			/* Was there before: the stock has it. */
+			name = name_put(watch, seen->socket, record, answer.cookie, (uint32_t)answer.netns);
 		}
 	} else if (record->local_port != 0) {
 		name = name_put(watch, seen->socket, record, name->cookie, name->netns);

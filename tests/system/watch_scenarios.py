@@ -7,7 +7,6 @@ Prints what it knows to be true as JSON: for each end its ports, who owned it by
 call that ended it, and its moves with their causes. A cause is one word or several that are right, the first the best.
 """
 import ctypes
-import fcntl
 import json
 import os
 import select
