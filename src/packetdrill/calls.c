@@ -192,6 +192,8 @@ int drill_accept(struct world *world, struct file *file, struct sockaddr *addres
 	files_signalled(world);
 	if (socket_status(world, child, &status))
 		endpoint_write(child, &status.remote, address, length);
+	child->errqueue.zerocopy = file->errqueue.zerocopy;
+	child->errqueue.timestamping = file->errqueue.timestamping;
 	child->error = status.state == ELEVEN_CLOSED ? status.error : 0;
 	return child->fd;
 }
@@ -228,6 +230,8 @@ static int disconnect(struct world *world, struct file *file)
 	if (file->handle)
 		eleven_abort(world->stack, file->handle, world->now_ns);
 	file->handle = 0;
+	errqueue_drop(&file->errqueue);
+	file->errqueue.written = file->errqueue.key_from = 0;
 	file->connecting = CONNECT_NONE;
 	file->listening = file->read_shut = file->write_shut = false;
 	file->error = 0;

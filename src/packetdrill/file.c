@@ -65,6 +65,7 @@ void file_forget(struct world *world, int fd)
 		if (world->files[i] && world->files[i]->kind == FILE_EPOLL)
 			watches_drop(world->files[i], fd);
 	watches_drop(file, -1);
+	errqueue_drop(&file->errqueue);
 	if (file->kind == FILE_SOCKET && file->handle && world->stack)
 		eleven_close(world->stack, file->handle, world->now_ns);
 	free(file);
@@ -155,7 +156,7 @@ bool status_is_opening(const struct eleven_status *status)
 static uint32_t socket_events(struct world *world, struct file *file)
 {
 	struct eleven_status status;
-	uint32_t events = file->error ? POLLERR : 0;
+	uint32_t events = file->error || errqueue_waits(&file->errqueue) ? POLLERR : 0;
 	bool closed, ended;
 
 	socket_status(world, file, &status);

@@ -12,6 +12,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "packetdrill/errqueue.h"
+#include "packetdrill/limits.h"
 #include "packetdrill/world.h"
 #include "sock/option_set.h"
 
@@ -53,6 +55,8 @@ struct file {
 	uint64_t receive_timeout_ns, send_timeout_ns;   /* TIME_NEVER: none */
 	int receive_low;        /* SO_RCVLOWAT */
 	uint32_t send_space;    /* profile linux: bytes queued at which a write waits (sndbuf.h); 0: not known yet */
+	struct errqueue errqueue;
+	struct limits limits;
 	bool send_full;         /* a write was short, and there has not been room since */
 };
 

@@ -44,7 +44,7 @@ static int number_read(const void *value, socklen_t length, int *number)
 }
 
 /* Those that the table of options does not have; -ENOPROTOOPT: not here either. */
-static int extra_store(struct file *file, int level, int name, const void *value, socklen_t length)
+static int extra_store(struct world *world, struct file *file, int level, int name, const void *value, socklen_t length)
 {
 	int number = 0, error;
 
@@ -68,8 +68,18 @@ static int extra_store(struct file *file, int level, int name, const void *value
 		file->inq = number;
 		return 0;
 	}
-	if (level == SOL_SOCKET && (name == SO_TIMESTAMPNS || name == SO_TIMESTAMPING || name == SO_INCOMING_CPU ||
-				    name == SO_RCVBUFFORCE || name == SO_SNDBUFFORCE || name == SO_ZEROCOPY))
+	if (level == SOL_SOCKET && name == SO_TIMESTAMPING) {
+		errqueue_timestamping(world, file, (uint32_t)number);
+		return 0;
+	}
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY) {
+		if (number < 0 || number > 1)
+			return -EINVAL;
+		file->errqueue.zerocopy = number;
+		return 0;
+	}
+	if (level == SOL_SOCKET && (name == SO_TIMESTAMPNS || name == SO_INCOMING_CPU || name == SO_RCVBUFFORCE ||
+				    name == SO_SNDBUFFORCE || name == SO_MARK))
 		return 0;
 	if (level == IPPROTO_IPV6)
 		return 0;
@@ -88,7 +98,7 @@ int drill_option_set(struct world *world, struct file *file, int level, int name
 		return -EINVAL;
 	error = option_set_store(&file->options, &limits, level, name, value, length);
 	if (error == -ENOPROTOOPT)
-		return extra_store(file, level, name, value, length);
+		return extra_store(world, file, level, name, value, length);
 	if (error)
 		return error;
 	if (level != SOL_SOCKET || name != SO_SNDBUF || world->settings.profile != ELEVEN_LINUX)
@@ -139,6 +149,10 @@ static int socket_option_load(struct world *world, struct file *file, int name, 
 		return answer_number(value, length, file->listening);
 	case SO_RCVLOWAT:
 		return answer_number(value, length, file->receive_low);
+	case SO_ZEROCOPY:
+		return answer_number(value, length, file->errqueue.zerocopy);
+	case SO_TIMESTAMPING:
+		return answer_number(value, length, (int)file->errqueue.timestamping);
 	case SO_SNDLOWAT:
 		return answer_number(value, length, 1);
 	case SO_RCVTIMEO:
@@ -157,6 +171,7 @@ static int info_load(struct world *world, struct file *file, void *value, sockle
 	uint8_t data[INFO_BYTES];
 
 	info_fill(data, known ? &status : NULL, world->now_ns, world->settings.mtu);
+	limits_fill(file, data);
 	return answer(value, length, data, sizeof(data));
 }
 

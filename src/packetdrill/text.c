@@ -157,7 +157,7 @@ ssize_t drill_receive(struct world *world, struct file *file, const struct iovec
 	if (flags & MSG_OOB)
 		return -EINVAL;
 	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return -EAGAIN;         /* they come by recvmsg alone */
 	receive.target = flags & MSG_WAITALL || receive.bytes < (size_t)file->receive_low ? receive.bytes :
 			 (size_t)file->receive_low;
 	if (receive.target == 0)
@@ -192,8 +192,13 @@ static void inq_tell(struct world *world, struct file *file, struct msghdr *mess
 
 ssize_t drill_receive_message(struct world *world, struct file *file, struct msghdr *message, int flags)
 {
-	ssize_t n = drill_receive(world, file, message->msg_iov, message->msg_iovlen, flags);
+	ssize_t n;
 
+	if (flags & MSG_ERRQUEUE) {
+		errqueues_run(world);
+		return errqueue_take(file, message);
+	}
+	n = drill_receive(world, file, message->msg_iov, message->msg_iovlen, flags);
 	if (n < 0)
 		return n;
 	message->msg_namelen = 0;
@@ -278,6 +283,7 @@ static bool send_attempt(struct world *world, struct call *call)
 		if (n <= 0)
 			return false;
 		send->sent += (size_t)n;
+		send->file->errqueue.written += (size_t)n;
 		call->timeout_result = (int64_t)send->sent;
 		if ((size_t)n < part.iov_len)
 			return false;
@@ -356,6 +362,8 @@ ssize_t drill_send(struct world *world, struct file *file, const struct iovec *p
 	}
 	send.flags = (flags & MSG_MORE ? ELEVEN_SEND_MORE : 0) | (flags & MSG_OOB ? ELEVEN_SEND_URGENT : 0);
 	result = call_run(world, &send.call, may_wait(file, flags));
+	errqueue_sent(file, send.sent, flags);
+	errqueues_run(world);
 	return result == -EAGAIN && send.sent > 0 ? (ssize_t)send.sent : (ssize_t)result;
 }
 

@@ -201,6 +201,7 @@ void world_run(struct world *world)
 		do {
 			again = packets_take(world);
 			files_signalled(world);
+			errqueues_run(world);
 			again |= calls_attempt(world);
 			if (eleven_deadline(world->stack) <= world->now_ns) {
 				eleven_timers(world->stack, world->now_ns);
@@ -225,14 +226,22 @@ static uint64_t world_deadline(const struct world *world)
 	return deadline;
 }
 
+static void clock_move(struct world *world, uint64_t target_ns)
+{
+	if (target_ns <= world->now_ns)
+		return;
+	if (world->stack)
+		limits_run(world, target_ns - world->now_ns);
+	world->now_ns = target_ns;
+}
+
 bool world_step(struct world *world)
 {
 	uint64_t deadline = world_deadline(world);
 
 	if (deadline == TIME_NEVER)
 		return false;
-	if (deadline > world->now_ns)
-		world->now_ns = deadline;
+	clock_move(world, deadline);
 	world_run(world);
 	return true;
 }
@@ -253,8 +262,7 @@ void world_advance(struct world *world, uint64_t target_ns)
 		world_step(world);
 		world_settle(world);
 	}
-	if (target_ns > world->now_ns)
-		world->now_ns = target_ns;
+	clock_move(world, target_ns);
 }
 
 void world_enter(struct world *world)

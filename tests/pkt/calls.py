@@ -160,12 +160,43 @@ def call_writev(machine, fd, parts, count):
     return Done(machine.plugin.writev(machine.live(fd), array, number(count)))
 
 
+def control_bytes(part):
+    """A struct cmsghdr with its data, as the script expects it."""
+    level, data = number(part.fields["cmsg_level"]), part.fields["cmsg_data"]
+    if not isinstance(data, Struct):
+        data = struct.pack("=i", number(data))
+    elif "scm_sec" in data.fields:
+        data = struct.pack("=qq32x", number(data.fields["scm_sec"]), number(data.fields["scm_nsec"]))
+    else:
+        names = ("ee_errno", "ee_origin", "ee_type", "ee_code", "ee_info", "ee_data")
+        data = struct.pack("=IBBBxII", *(number(data.fields[name]) for name in names)) + b"\0" * (16 if level == 0 else 28)
+    whole = struct.pack("=Qii", 16 + len(data), level, number(part.fields["cmsg_type"])) + data
+    return whole + b"\0" * (-len(whole) % 8)
+
+
+def control_differs(machine, message, got):
+    """What is wrong with the control messages that came; times are of the script."""
+    for part in message.fields.get("msg_control", []):
+        wanted = control_bytes(part)
+        have, got = got[:len(wanted)], got[len(wanted):]
+        if len(have) == len(wanted) and isinstance(part.fields["cmsg_data"], Struct) and \
+                "scm_sec" in part.fields["cmsg_data"].fields:
+            seconds, ns = struct.unpack("=qq", have[16:32])
+            expected, expected_ns = struct.unpack("=qq", wanted[16:32])
+            late_us = seconds * 1000000 + ns // 1000 - machine.start_us - expected * 1000000 - expected_ns // 1000
+            if abs(late_us) > machine.tolerance_us or have[:16] != wanted[:16]:
+                return f"recvmsg() answers a time that is {late_us} us off"
+        elif have != wanted:
+            return f"recvmsg() answers control {have.hex()}, expected {wanted.hex()}"
+    return f"recvmsg() answers more control: {got.hex()}" if got else None
+
+
 def message_of(value):
     """struct msghdr, and what it points to; flags and control as the script expects them, to be overwritten."""
     array, buffers = parts_of(value.fields.get("msg_iov", []))
     control = buffer_of(256)
     flags = number(value.fields.get("msg_flags", 0))
-    room = 24 * len(value.fields.get("msg_control", []))
+    room = sum(len(control_bytes(part)) for part in value.fields.get("msg_control", []))
     header = struct.pack("=QIxxxxQQQQIxxxx", 0, 0, ctypes.addressof(array), len(value.fields.get("msg_iov", [])),
                          ctypes.addressof(control) if room else 0, room, flags)
     return ctypes.create_string_buffer(header, len(header)), (array, buffers, control), flags
@@ -183,11 +214,7 @@ def call_recvmsg(machine, fd, message, flags):
         _name, _length, _iov, _count, _control, room, got = struct.unpack("=QIxxxxQQQQIxxxx", header.raw)
         if got != expected:
             done.fault = f"recvmsg() answers msg_flags {got:#x}, expected {expected:#x}"
-        for wanted in message.fields.get("msg_control", []):
-            level, kind = number(wanted.fields["cmsg_level"]), number(wanted.fields["cmsg_type"])
-            length, has_level, has_kind, value = struct.unpack("=QiiI", control.raw[:20])
-            if room < 20 or (has_level, has_kind, value) != (level, kind, number(wanted.fields["cmsg_data"])):
-                done.fault = f"recvmsg() answers control {has_level} {has_kind} {value}, of {room} bytes"
+        done.fault = done.fault or control_differs(machine, message, control.raw[:room])
     return done
 
 
@@ -221,7 +248,7 @@ def call_open(machine, path, flags, *mode):
 def option_bytes(value, length):
     """What setsockopt is given: [1], {onoff=1, linger=2}, "text", {tv_sec=1, tv_usec=0}."""
     if isinstance(value, list):
-        return struct.pack("=i", number(value[0]))
+        return struct.pack("=I", number(value[0]) % 2**32)
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, Struct):

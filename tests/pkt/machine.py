@@ -21,6 +21,12 @@ LOCAL, REMOTE = "192.168.0.1", "192.0.2.1"
 TOLERANCE_US = 4000
 SPIN_US = 20
 REAL_LIMIT_S = 20
+# What `./defaults.sh` of a script means, as far as it is not Linux's own default: a server that is tuned for bulk.
+SYSCTL_DEFAULTS = {"tcp_rmem": "4096 540000 15728640", "tcp_wmem": "4096 262144 4194304", "tcp_syn_retries": "5",
+                   "tcp_timestamps": "1", "tcp_sack": "1", "tcp_reordering": "3", "tcp_congestion_control": "cubic",
+                   "tcp_slow_start_after_idle": "0", "tcp_early_retrans": "4", "tcp_ecn": "0",
+                   "tcp_notsent_lowat": "4294967295", "tcp_fastopen": "0x3", "tcp_syncookies": "1",
+                   "tcp_fastopen_key": "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"}
 KNOWN_OPTIONS = {"local_ip", "remote_ip", "mtu", "mss", "tolerance_usecs", "tolerance_percent", "tcp_ts_tick_usecs",
                  "tcp_ts_ecr_scaled", "ip_version", "bind_port", "connect_port", "gateway_ip", "netmask_ip", "speed",
                  "non_fatal", "send_omit_free", "verbose", "dry_run", "init_scripts"}
@@ -394,15 +400,20 @@ class Machine:
             raise Failure(f"code not understood: {fault}") from None
 
     def shell(self, command):
-        for part in re.split(r"[;\n]|&&", command):
+        for part in re.split(r"[;\n]|&&", command.replace("\\\n", " ")):
             part = part.split("#")[0].strip()
+            if re.search(r"\bdefaults\.sh$", part):
+                for name, value in SYSCTL_DEFAULTS.items():
+                    self.sysctl("ipv4", name, value)
             settings = re.findall(r"(?:/proc/sys/)?net[./](ipv4|core)[./](\w+)=(\"[^\"]*\"|'[^']*'|\S+)", part)
             echo = re.match(r"echo\s+(?:-n\s+)?(.*?)\s*>+\s*/proc/sys/net/(ipv4|core)/(\w+)", part)
             if echo:
                 settings = [(echo.group(2), echo.group(3), echo.group(1))]
             for folder, name, value in settings:
                 self.sysctl(folder, name, value.strip("\"'"))
-            if settings or not part or re.search(r"(defaults|set_sysctls)\.(sh|py)|^(true|:|sync|sleep \S+)$", part):
+            if settings or not part or re.search(
+                    r"\bdefaults\.sh$|\bset_sysctls\.py\b|sysctl_restore|^tc |^ethtool |^ip tcp_metrics |^(true|:|sync|sleep \S+)$",
+                    part):
                 if part.startswith("sleep"):
                     time.sleep(min(float(part.split()[1]), 1))
                 continue

@@ -210,7 +210,8 @@ OPTION = [
     (re.compile(r"mss (\d+)$"), "mss"), (re.compile(r"wscale (\d+)$"), "wscale"), (re.compile(r"sackOK$"), "sackOK"),
     (re.compile(r"TS val (\d+) ecr (\d+)$"), "TS"), (re.compile(r"sack ([\d: ]+)$"), "sack"),
     (re.compile(r"nop$"), "nop"), (re.compile(r"eol$"), "eol"), (re.compile(r"FO ?([0-9a-f]*)$"), "FO"),
-    (re.compile(r"FOEXP ?([0-9a-f]*)$"), "FOEXP"), (re.compile(r"[uU]nknown (\d+) (\w*)$"), "unknown"),
+    (re.compile(r"FOEXP ?([0-9a-f]*)$"), "FOEXP"),
+    (re.compile(r"md5 ([0-9a-f]{32})$"), "md5"), (re.compile(r"[uU]nknown (\d+) (\w*)$"), "unknown"),
 ]
 
 
@@ -309,8 +310,8 @@ def packet_read(text, line):
         rest = ""
     if rest:
         raise ScriptError(line, f"{rest!r} at the end of a packet is not understood")
-    if (packet.ack is not None) != bool(packet.flags & FLAGS["."]):
-        raise ScriptError(line, "`ack` and the flag . go together")
+    if packet.ack is None and packet.flags & FLAGS["."]:
+        raise ScriptError(line, "the flag . wants an `ack`")
     return packet
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-pkt.py [--profile=P] [--flags=TEXT] [--library=FILE] SCRIPT...: scripts in packetdrill's notation against the plug-in;
+pkt.py [--profile=P] [--flags=TEXT] [--library=FILE] [--log] SCRIPT...: scripts in packetdrill's notation against the plug-in;
 with --kernel against Linux itself, in real time.
 
 Each runs in a process of its own, under each profile that its head names:
@@ -34,11 +34,12 @@ def head(text, word, otherwise):
     return match.group(1).split() if match else otherwise
 
 
-def script_run(path, profile, flags, library, kernel=False):
+def script_run(path, profile, flags, library, kernel=False, log=False):
     """None, or what is wrong."""
     text = path.read_text()
     sysctls = tempfile.mkdtemp(prefix="pkt-")
     os.environ["PD_SYSCTL_ROOT"] = sysctls
+    run = None
     flags = ",".join([f"profile={profile}", *head(text, "flags", []), *([flags] if flags else [])])
     try:
         if kernel:
@@ -49,13 +50,14 @@ def script_run(path, profile, flags, library, kernel=False):
         run.run()
         run.end()
     except (machine.Failure, notation.ScriptError) as fault:
-        return str(fault)
+        sent = [f"  {at / 1e6:.6f} {run.text(segment)}" for at, segment in run.log] if log and run else []
+        return "\n".join([str(fault), *sent])
     finally:
         shutil.rmtree(sysctls, ignore_errors=True)
     return None
 
 
-def script_fork(path, profile, flags, library, kernel=False):
+def script_fork(path, profile, flags, library, kernel=False, log=False):
     """The same in a process of its own, so that a crash is one script's."""
     read, write = os.pipe()
     child = os.fork()
@@ -64,7 +66,7 @@ def script_fork(path, profile, flags, library, kernel=False):
         import faulthandler
         faulthandler.dump_traceback_later(LIMIT_S, exit=True)
         try:
-            fault = script_run(path, profile, flags, library, kernel)
+            fault = script_run(path, profile, flags, library, kernel, log)
         except BaseException as error:
             import traceback
             fault = "".join(traceback.format_exception(error))
@@ -84,6 +86,7 @@ def main():
     parser.add_argument("--profile")
     parser.add_argument("--flags", default="")
     parser.add_argument("--kernel", action="store_true")
+    parser.add_argument("--log", action="store_true", help="when one fails, what was sent until then")
     parser.add_argument("--library", default=LIBRARY, type=pathlib.Path)
     parser.add_argument("--root", default=HERE, type=pathlib.Path)
     parser.add_argument("scripts", nargs="*", type=pathlib.Path)
@@ -93,7 +96,7 @@ def main():
     for path in scripts:
         text = path.read_text()
         for profile in [given.profile] if given.profile else head(text, "profiles", ["linux"]):
-            fault = script_fork(path, profile, given.flags, given.library.resolve(), given.kernel)
+            fault = script_fork(path, profile, given.flags, given.library.resolve(), given.kernel, given.log)
             count += 1
             name = path.relative_to(given.root) if path.is_relative_to(given.root) else path
             what = re.search(r"^(?://|#) (?!profiles:|flags:)(.+)$", text, re.M)

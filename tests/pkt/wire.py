@@ -92,6 +92,8 @@ def options_emit(options, ts=None, sack=lambda n: n):
         elif kind == "FOEXP":
             cookie = bytes.fromhex(values[0])
             out += bytes([254, 4 + len(cookie), 0xf9, 0x89]) + cookie
+        elif kind == "md5":
+            out += bytes([19, 18]) + bytes.fromhex(values[0])
         elif kind == "unknown":
             data = bytes.fromhex(values[1][2:] if values[1].startswith("0x") else values[1])
             out += bytes([int(values[0]), 2 + len(data)]) + data
