@@ -290,6 +290,7 @@ ELEVEN_API int eleven_accept(struct eleven *stack, eleven_handle listener, eleve
  */
 #define ELEVEN_SEND_MORE 1u             /* MSG_MORE: no PSH, and hold back a last short segment */
 #define ELEVEN_SEND_URGENT 2u           /* MSG_OOB: the last byte is urgent */
+#define ELEVEN_SEND_RECORD 4u           /* MSG_EOR: text sent later shares no segment with this; for rare use */
 ELEVEN_API int64_t eleven_send(struct eleven *stack, eleven_handle connection, const void *text, size_t bytes,
 			       unsigned flags, uint64_t now);
 /* SEND without the copy: lends up to two slices of free ring (wanting `bytes`), then commits what was filled. */

@@ -57,6 +57,7 @@ struct file {
 	uint32_t send_space;    /* profile linux: bytes queued at which a write waits (sndbuf.h); 0: not known yet */
 	struct errqueue errqueue;
 	struct limits limits;
+	uint64_t pushed;        /* of errqueue.written: the last byte with PSH */
 	bool send_full;         /* a write was short, and there has not been room since */
 };
 

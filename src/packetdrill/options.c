@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -172,6 +173,12 @@ static int info_load(struct world *world, struct file *file, void *value, sockle
 
 	info_fill(data, known ? &status : NULL, world->now_ns, world->settings.mtu);
 	limits_fill(file, data);
+	if (known && status.last_received == 0 && status.state == ELEVEN_ESTABLISHED) {
+		/* Linux counts from the handshake on. */
+		uint32_t ms = (uint32_t)((world->now_ns - status.since) / MS(1));
+
+		memcpy(data + offsetof(struct tcp_info, tcpi_last_data_recv), &ms, sizeof(ms));
+	}
 	return answer(value, length, data, sizeof(data));
 }
 

@@ -15,7 +15,14 @@
 
 /* How many bytes may be added now, in one packet; 0: none before something is acknowledged. */
 uint32_t sndbuf_room(struct world *world, struct file *file);
+/*
+ * Does Linux set PSH behind so many more bytes of a longer write?  When half a window has gone without, and
+ * where the buffer is full.
+ */
+bool sndbuf_push_due(struct world *world, struct file *file, uint32_t bytes);
 /* Is there room, in the sense of poll()?  After a short write that takes more than before one. */
 bool sndbuf_writable(struct world *world, struct file *file);
+/* Wakes who waits for room, where there is some again.  After everything that happens. */
+void sndbufs_run(struct world *world);
 
 #endif

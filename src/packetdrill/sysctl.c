@@ -44,6 +44,7 @@ static const struct row linux_rows[] = {
 	{ "tcp_rto_max_ms", "rto_most", MS(1), 0, false },
 	{ "tcp_slow_start_after_idle", "idle_restart", 1, 0, false },
 	{ "ip_no_pmtu_disc", "path_mtu_discovery", 1, 0, true },
+	{ "tcp_min_tso_segs", "push_burst_least", 1, 0, false },
 	{ "tcp_reordering", "reordering", 1, 0, false },
 	{ "tcp_ecn", "ecn", 1, 0, false },
 	{ "tcp_fastopen", "fast_open", 1, 0, false },

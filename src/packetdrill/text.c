@@ -13,6 +13,7 @@
 
 #define CM_INQ 36               /* TCP_CM_INQ of linux/tcp.h */
 #define SPLICE_PIECE 65536
+#define PACKET_PAGES 17         /* MAX_SKB_FRAGS */
 #define SYN_OPTIONS_MAX 40      /* bytes that a SYN with text leaves to options, as Linux does */
 
 static bool may_wait(const struct file *file, int flags)
@@ -218,7 +219,21 @@ struct send_call {
 	const struct iovec *parts;
 	size_t count, bytes, sent;
 	unsigned flags;
+	bool pages;             /* MSG_ZEROCOPY: each part is a page of its own */
 };
+
+/* The end of what Linux puts into one packet: so many parts, if they are pages of the program. */
+static bool is_last(const struct send_call *send, size_t at)
+{
+	if (at == send->bytes)
+		return true;
+	for (size_t i = 0, end = 0; send->pages && i < send->count && end < at; i++) {
+		end += send->parts[i].iov_len;
+		if (end == at)
+			return (i + 1) % PACKET_PAGES == 0;
+	}
+	return false;
+}
 
 /* The part in which `at` lies, from there on. */
 static struct iovec part_at(const struct send_call *send, size_t at)
@@ -263,7 +278,7 @@ static bool send_attempt(struct world *world, struct call *call)
 		return false;
 	while (send->sent < send->bytes) {
 		struct iovec part = part_at(send, send->sent);
-		bool last = send->sent + part.iov_len == send->bytes;
+		bool last = is_last(send, send->sent + part.iov_len);
 		uint32_t room = sndbuf_room(world, send->file);
 		int64_t n;
 
@@ -271,9 +286,8 @@ static bool send_attempt(struct world *world, struct call *call)
 			return false;
 		if (part.iov_len > room) {
 			part.iov_len = room;
-			last = true;            /* a packet of its own, PSH at its end */
+			last = sndbuf_push_due(world, send->file, room);
 		}
-
 		if (!part.iov_base) {
 			call->result = send->sent ? (int64_t)send->sent : -EFAULT;
 			return true;
@@ -284,6 +298,8 @@ static bool send_attempt(struct world *world, struct call *call)
 			return false;
 		send->sent += (size_t)n;
 		send->file->errqueue.written += (size_t)n;
+		if (last)
+			send->file->pushed = send->file->errqueue.written;
 		call->timeout_result = (int64_t)send->sent;
 		if ((size_t)n < part.iov_len)
 			return false;
@@ -360,7 +376,9 @@ ssize_t drill_send(struct world *world, struct file *file, const struct iovec *p
 		if (result < 0)
 			return result == -EINPROGRESS && send.sent > 0 ? (ssize_t)send.sent : (ssize_t)result;
 	}
-	send.flags = (flags & MSG_MORE ? ELEVEN_SEND_MORE : 0) | (flags & MSG_OOB ? ELEVEN_SEND_URGENT : 0);
+	send.flags = (flags & MSG_MORE ? ELEVEN_SEND_MORE : 0) | (flags & MSG_OOB ? ELEVEN_SEND_URGENT : 0) |
+		     (flags & MSG_EOR ? ELEVEN_SEND_RECORD : 0);
+	send.pages = flags & MSG_ZEROCOPY && file->errqueue.zerocopy;
 	result = call_run(world, &send.call, may_wait(file, flags));
 	errqueue_sent(file, send.sent, flags);
 	errqueues_run(world);

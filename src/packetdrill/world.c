@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/time.h"
 #include "packetdrill/file.h"
+#include "packetdrill/sndbuf.h"
 #include "packetdrill/states.h"
 
 #define BEGIN_NS SEC(1000000)           /* any time but 0 */
@@ -202,6 +203,7 @@ void world_run(struct world *world)
 			again = packets_take(world);
 			files_signalled(world);
 			errqueues_run(world);
+			sndbufs_run(world);
 			again |= calls_attempt(world);
 			if (eleven_deadline(world->stack) <= world->now_ns) {
 				eleven_timers(world->stack, world->now_ns);

@@ -2,11 +2,10 @@
 /* PSH at the end of what Linux sends as one; see burst.h. */
 #include "tcp/burst.h"
 
-#define SEGMENTS_LEAST 2u               /* tcp_min_tso_segs */
 #define BYTES_MOST 65536u               /* of one such packet */
 #define HALVING_NS 512000u              /* tcp_tso_rtt_log: the allowance for short paths halves with this */
 
-static uint32_t burst_segments(const struct tcb *tcb)
+static uint32_t burst_segments(const struct tcp *tcp, const struct tcb *tcb)
 {
 	uint64_t bytes = 0, halvings = tcb->rtt.min_ns / HALVING_NS;
 	uint32_t mss = tcb->snd.mss;
@@ -20,11 +19,11 @@ static uint32_t burst_segments(const struct tcb *tcb)
 		bytes += BYTES_MOST >> halvings;
 	if (bytes > BYTES_MOST)
 		bytes = BYTES_MOST;
-	bytes = max_u32((uint32_t)bytes / mss, SEGMENTS_LEAST);
+	bytes = max_u32((uint32_t)bytes / mss, (uint32_t)tcp->config.push_burst_least);
 	return min_u32((uint32_t)bytes, max_u32(tcb->cc.cwnd / mss / 2, 1));
 }
 
-bool burst_ends(struct tcb *tcb, struct seq seq, uint32_t bytes, uint32_t more)
+bool burst_ends(const struct tcp *tcp, struct tcb *tcb, struct seq seq, uint32_t bytes, uint32_t more)
 {
 	struct seq end = seq_add(seq, bytes);
 	uint32_t mss = tcb->snd.mss;
@@ -32,7 +31,7 @@ bool burst_ends(struct tcb *tcb, struct seq seq, uint32_t bytes, uint32_t more)
 	if (bytes > mss)
 		return true;            /* the link cuts it */
 	if (!seq_within(seq, tcb->snd.burst_start, seq_distance(tcb->snd.burst_end, tcb->snd.burst_start))) {
-		uint32_t room = min_u32(bytes + more, burst_segments(tcb) * mss);
+		uint32_t room = min_u32(bytes + more, burst_segments(tcp, tcb) * mss);
 
 		tcb->snd.burst_start = seq;
 		tcb->snd.burst_end = seq_add(seq, room - (room > mss ? room % mss : 0));

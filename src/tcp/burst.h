@@ -11,6 +11,6 @@
 #include "tcp/tcb.h"
 
 /* The text [seq, seq + bytes) goes for the first time, and `more` bytes behind it may go at once: is it the last? */
-bool burst_ends(struct tcb *tcb, struct seq seq, uint32_t bytes, uint32_t more);
+bool burst_ends(const struct tcp *tcp, struct tcb *tcb, struct seq seq, uint32_t bytes, uint32_t more);
 
 #endif

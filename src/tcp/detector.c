@@ -18,7 +18,8 @@ bool rack_delivered(struct detector *d, const struct detector_delivered *what, u
 	d->sampled = true;
 	if (d->rtt_ns != 0 && (distance < 0 || (distance == 0 && seq_lt(what->end, d->end))))
 		return false;
-	d->rtt_ns = rtt;
+	/* Of all that the ACK delivered the slowest says least too early that the others are lost. */
+	d->rtt_ns = what->last_ns && what->last_ns < what->sent_ns ? now - what->last_ns : rtt;
 	d->sent_ns = what->sent_ns;
 	d->order = what->order;
 	d->end = what->end;

@@ -51,6 +51,7 @@ struct detector_delivered {             /* the last transmitted of what an ACK d
 	struct seq end;
 	bool ever;                      /* was sent more than once */
 	bool echo_older;                /* … and the ACK echoes a timestamp from before the last time */
+	uint64_t last_ns;               /* when the one furthest on of all that was delivered was sent; 0: not said */
 };
 /* §6.2 steps 1 and 2.  False: not taken, it may be an ACK of an earlier transmission. */
 bool rack_delivered(struct detector *d, const struct detector_delivered *what, uint64_t min_rtt_ns, uint64_t now);

@@ -275,6 +275,8 @@ static void chunk_sent(struct tcp *tcp, struct tcb *tcb, const struct chunk *chu
 	if (!chunk->probe)
 		recovery_sent(tcp, tcb, chunk->seq, end, options_mss_now(tcp, tcb),
 			      timed ? chunk->again : !seq_eq(chunk->seq, tcb->snd.nxt));
+	if (!chunk->again && !tcb->send_starved)
+		timer_disarm(tcb, SLOT_CORK);   /* what is held back next waits its own time */
 	if (chunk->again) {
 		tcb->retransmitted_segments++;
 		tcp->retransmitted_segments++;

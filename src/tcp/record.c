@@ -226,6 +226,7 @@ void syn_received_timeout(struct tcp *tcp, struct syn_received *record)
 {
 	const struct tcb *listener = syn_received_listener(tcp, record);
 	uint64_t deferred = listener && record->acked ? time_of_us(tcp, record->since_us) + listener->defer_accept : 0;
+	uint64_t again = tcp->config.rto_initial << (record->retries < 16 ? record->retries + 1 : 16);
 	struct tcb tcb;
 
 	if (deferred > tcp->now) {      /* the third ACK was here; only text is waited for */
@@ -245,7 +246,8 @@ void syn_received_timeout(struct tcp *tcp, struct syn_received *record)
 	tcb.retries = record->retries;
 	tcb.want.syn = true;
 	output_unfolded(tcp, &tcb);
-	wheel_insert(&tcp->wheel, &record->timer, tcp->now + (tcp->config.rto_initial << record->retries));
+	again = again < tcp->config.rto_most ? again : tcp->config.rto_most;
+	wheel_insert(&tcp->wheel, &record->timer, tcp->now + again);
 }
 
 struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, struct tcb *unfolded)

@@ -337,7 +337,7 @@ static uint64_t round_trip(struct work *w, const struct delivery *d)
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
 	const struct tcp_options *o = &w->seg.options;
-	struct detector_delivered what = { d->sent_ns, d->order, d->end, d->ever, false };
+	struct detector_delivered what = { d->sent_ns, d->order, d->end, d->ever, false, d->last_ns };
 	struct rtt_bounds bounds = bounds_of(tcp);
 	uint64_t rtt = tcp->now > d->sent_ns ? tcp->now - d->sent_ns : 1;
 
@@ -396,7 +396,8 @@ static void sack_ack(struct work *w, const struct heard *heard)
 	recovery_leave(tcp, tcb, heard);
 	lost = detect(tcp, tcb, heard, &wait_ns);
 	window_update(tcp, tcb, heard, &d, lost, rtt_ns);
-	timer_loss(tcp, tcb, wait_ns);
+	if (d.any || wait_ns > 0 || !tcb->loss_probe)  /* RFC 8985 §7.2: news puts the probe off, nothing else does */
+		timer_loss(tcp, tcb, wait_ns);
 	if (tcp->config.reneging_wait && heard->acked && scoreboard_reneged(&tcb->sb, &tcp->sent))
 		timer_reneged(tcp, tcb);
 }

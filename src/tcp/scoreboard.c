@@ -254,6 +254,7 @@ void scoreboard_acked(struct scoreboard *sb, struct pool *pool, struct seq una, 
 			sb->sacked_bytes -= n;
 		} else {
 			d->acked_bytes += n;
+			d->last_ns = r->sent_ns;
 			deliver(sb, r, d, n, end);
 		}
 		r->seq = end;
@@ -346,6 +347,8 @@ static void sack_record(struct scoreboard *sb, struct pool *pool, struct sent *r
 		r = record_split(sb, pool, r, left);
 	if (r == NULL || (seq_lt(right, r->end) && record_split(sb, pool, r, right) == NULL))
 		return;                 /* it stays as it was: on its way, or lost */
+	if (d->acked_bytes == 0)
+		d->last_ns = r->sent_ns;
 	deliver(sb, r, d, length(r), r->end);
 	d->sacked_bytes += length(r);
 	sb->sacked_bytes += length(r);

@@ -75,6 +75,7 @@ struct delivery {
 	struct seq end;
 	uint64_t sent_ns;
 	uint64_t delivered;
+	uint64_t last_ns;               /* when the one furthest on, acknowledged if any was, was sent */
 	bool original;                  /* something never sent again was among them */
 	bool after;                     /* … and was marked lost: it arrived after all (RFC 5682) */
 	bool again;                     /* something sent again was acknowledged cumulatively */

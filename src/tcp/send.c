@@ -215,6 +215,8 @@ static bool tail_probe(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 {
 	uint32_t waiting, allowed, bytes, mss;
+	struct seq record;
+	bool ended;
 
 	if (tcb->state != TCP_ESTABLISHED && tcb->state != TCP_CLOSE_WAIT && tcb->state != TCP_FIN_WAIT_1 &&
 	    tcb->state != TCP_CLOSING && tcb->state != TCP_LAST_ACK &&
@@ -230,6 +232,10 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	if (tcb->episode.frto != FRTO_NEW_TEXT && lost_segment(tcp, tcb, chunk))
 		return true;
 	waiting = unsent(tcb);
+	/* Where the program ends a record nothing can come to fill a segment up. */
+	ended = points_within(&tcb->snd.records, tcb->snd.nxt, seq_sub(tcb->snd.end, 1), &record);
+	if (ended)
+		waiting = seq_distance(record, tcb->snd.nxt);
 	restart_after_idle(tcp, tcb);
 	bytes = allowed = min_u32(waiting, usable(tcb));
 	*chunk = (struct chunk){ .seq = tcb->snd.nxt };
@@ -247,7 +253,8 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 		tcb->cwnd_bound = true;
 		tcb->cwnd_bound_to = tcb->snd.nxt;
 	}
-	if (bytes < mss && (bytes == 0 || !short_segment_allowed(tcp, tcb, bytes, waiting))) {
+	if (bytes < mss && (bytes == 0 || !((ended && bytes == waiting) ||
+					    short_segment_allowed(tcp, tcb, bytes, waiting)))) {
 		hold_back(tcp, tcb);
 		return false;
 	}
@@ -257,9 +264,11 @@ bool send_next(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 		bytes -= bytes % mss;
 	chunk->text_bytes = bytes;
 	chunk_finish(tcb, chunk);
+	chunk->push |= ended && bytes == waiting;
 	if (tcp->config.push_bursts && !chunk->again)
-		chunk->push |= burst_ends(tcb, chunk->seq, bytes, allowed - bytes) || (tcb->want.override && tcb->more);
-	tcb->want.override = false;
+		chunk->push |= burst_ends(tcp, tcb, chunk->seq, bytes, allowed - bytes) ||
+			       (tcb->want.override && tcb->want.late && tcb->more);
+	tcb->want.override = tcb->want.late = false;
 	return true;
 }
 

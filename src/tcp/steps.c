@@ -67,12 +67,14 @@ static bool segment_acceptable(const struct tcp *tcp, const struct tcb *tcb, con
 }
 
 /* What lies left of RCV.NXT and right of the window was acceptable only for the rest: cut off. */
-void segment_trim(struct tcb *tcb, struct segment *seg)
+void segment_trim(const struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
 	uint32_t window = rcv_wnd(tcb);
 	struct seq text = segment_text_seq(seg);
+	/* Linux: with nothing else to read, what begins in the window is taken to its end. */
+	bool whole = tcp->config.text_beyond_dropped && ring_used(&tcb->receive_ring) == 0 && window > 0;
 
-	if (seg->fin && !seq_within(segment_fin_seq(seg), tcb->rcv.nxt, window))
+	if (!whole && seg->fin && !seq_within(segment_fin_seq(seg), tcb->rcv.nxt, window))
 		seg->fin = false;
 	if (seq_lt(text, tcb->rcv.nxt)) {
 		uint32_t old = seq_distance(tcb->rcv.nxt, text);
@@ -85,6 +87,8 @@ void segment_trim(struct tcb *tcb, struct segment *seg)
 		seg->syn = false;
 		text = seg->seq;
 	}
+	if (whole)
+		return;
 	if (seg->text_bytes > 0 && !seq_within(seq_add(text, seg->text_bytes - 1), tcb->rcv.nxt, window)) {
 		struct seq edge = seq_add(tcb->rcv.nxt, window);
 
@@ -157,7 +161,7 @@ static void timestamp_note(struct work *w)
 	const struct tcp_options *o = &w->seg.options;
 
 	/* RFC 7323 §4.3: of the segment that the last ACK left expected, and not going back. */
-	if (!tcb->timestamps || !o->has_timestamps || !seq_le(w->seg.seq, tcb->rcv.acked))
+	if (!tcb->timestamps || !w->acceptable || !o->has_timestamps || !seq_le(w->seq, tcb->rcv.acked))
 		return;
 	if (seq_ge(seq_of(o->tsval), seq_of(tcb->ts.recent)) || w->tcp->now - tcb->ts.recent_at > TS_RECENT_LIFE_NS) {
 		tcb->ts.recent = o->tsval;
@@ -191,7 +195,7 @@ static bool first_check_sequence(struct work *w)
 	if (segment_acceptable(w->tcp, tcb, seg) || crossed || rst_before_fin(w)) {
 		tcb->last_heard = w->tcp->now;
 		tcb->keepalives = 0;
-		timestamp_note(w);
+		w->acceptable = true;
 		if (crossed) {
 			tcb->want.ack_now |= w->tcp->config.crossed_answered != 0;
 			ecn_syn_arrived(w->tcp, tcb, seg);
@@ -200,7 +204,7 @@ static bool first_check_sequence(struct work *w)
 			seg->syn = false;
 		}
 		if (!rst_before_fin(w))
-			segment_trim(tcb, seg);
+			segment_trim(w->tcp, tcb, seg);
 		return true;
 	}
 	if (!seg->rst && rcv_wnd(tcb) == 0 && seq_eq(seg->seq, tcb->rcv.nxt) && !seg->syn && seg->has_ack) {
@@ -208,8 +212,10 @@ static bool first_check_sequence(struct work *w)
 		tcb->last_heard = w->tcp->now;
 		rule(w->tcp, tcb, ZERO_WINDOW_TEXT);
 		tcb->want.ack_now = true;
+		/* Linux takes a FIN alone all the same, for some send it again and again else. */
+		if (seg->text_bytes > 0 || w->tcp->config.profile != ELEVEN_LINUX)
+			seg->fin = false;
 		seg->text_bytes = 0;
-		seg->fin = false;
 		return true;
 	}
 	if (unacceptable_special(w))
@@ -405,6 +411,7 @@ static bool fifth_check_ack(struct work *w)
 	tcb = w->tcb;
 	if (!ack_process(w))
 		return false;
+	timestamp_note(w);              /* a forger who does not know the ACK numbers cannot move TS.Recent */
 	switch ((enum tcp_state)tcb->state) {
 	case TCP_FIN_WAIT_1:
 		if (tcb->fin_acked)
@@ -436,6 +443,7 @@ static bool fifth_check_ack(struct work *w)
 
 void steps_run(struct work *w)
 {
+	w->seq = w->seg.seq;
 	w->had_text = w->seg.text_bytes > 0;
 	w->window = (uint32_t)w->seg.window << (w->seg.syn ? 0 : w->tcb->snd.wscale);
 	(void)(check_timestamps(w) && first_check_sequence(w) && second_check_rst(w) && fourth_check_syn(w) &&

@@ -16,7 +16,9 @@ struct work {
 	struct syn_received *record;    /* what tcb is unfolded from, or NULL */
 	struct segment seg;
 	uint32_t window;                /* SEG.WND in bytes: scaled, but for a SYN's (RFC 7323 §2.2) */
-	bool had_text;                  /* before anything was cut off */
+	struct seq seq;                 /* SEG.SEQ, before anything was cut off */
+	bool had_text;                  /* and whether there was text */
+	bool acceptable;                /* by First */
 	uint8_t codepoint;              /* enum ecn_codepoint */
 	uint16_t segment_bytes;         /* text of each of the segments joined in it; 0: single */
 };
@@ -35,7 +37,7 @@ void text_early_due(struct work *w);
 /* Of [left, right) what was here before is reported with the next ACK (RFC 2883). */
 void text_duplicate(const struct tcp *tcp, struct tcb *tcb, struct seq left, struct seq right);
 /* steps.c: what lies outside the window is cut off. */
-void segment_trim(struct tcb *tcb, struct segment *seg);
+void segment_trim(const struct tcp *tcp, struct tcb *tcb, struct segment *seg);
 
 /* ack.c: Fifth in the synchronized states.  False: drop the segment. */
 bool ack_process(struct work *w);

@@ -36,6 +36,7 @@
 #include "tcp/ecn.h"
 #include "tcp/episode.h"
 #include "tcp/pacer.h"
+#include "tcp/points.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
 #include "tcp/tcp.h"
@@ -100,6 +101,7 @@ struct tcb {
 		struct seq iss;
 		struct seq small;       /* behind the last segment sent that was not full */
 		struct seq push;        /* behind the last byte that ends a SEND */
+		struct points records;  /* where a segment ends, because the program says so */
 		struct seq burst_start, burst_end;      /* what goes as one, with PSH at its end (burst.h) */
 		uint32_t wnd;           /* SND.WND, scaled */
 		uint32_t wnd_max;       /* the largest SND.WND seen: MAX.SND.WND */
@@ -156,7 +158,8 @@ struct tcb {
 		bool retransmit : 1;    /* the segment at SND.UNA, whatever the windows say */
 		bool probe : 1;         /* persist */
 		bool keepalive : 1;
-		bool override : 1;      /* a short segment, held back long enough */
+		bool override : 1;      /* a short segment, held back long enough … */
+		bool late : 1;          /* … by time, not because the program wants it now */
 		bool tail_probe : 1;    /* TLP: a segment beyond cwnd, new or the last again */
 	} want;
 

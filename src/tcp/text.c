@@ -219,7 +219,7 @@ void text_early_due(struct work *w)
 	text_deliver(w->tcp, tcb, 0);
 	tcb->last_received = w->tcp->now;
 	tcb_signal(w->tcp, tcb, ELEVEN_SIGNAL_RECEIVE);
-	segment_trim(tcb, &w->seg);     /* that may bring it once more */
+	segment_trim(w->tcp, tcb, &w->seg);     /* that may bring it once more */
 }
 
 /* §3.8.6.3: when the ACK of what has just been delivered goes. */
@@ -360,6 +360,8 @@ bool eighth_check_fin(struct work *w)
 	tcb->rcv.edge = seq_max(tcb->rcv.edge, tcb->rcv.nxt);
 	tcb->fin_received = true;
 	tcb->want.ack_now = true;
+	if (tcp->config.profile == ELEVEN_LINUX)
+		tcb->rcv.dup_left = tcb->rcv.dup_right;         /* it forgets all of SACK then */
 	tcb_signal(tcp, tcb, ELEVEN_SIGNAL_CLOSING);
 	switch ((enum tcp_state)tcb->state) {
 	case TCP_ESTABLISHED:

@@ -172,7 +172,8 @@ void timer_loss_probe(struct tcp *tcp, struct tcb *tcb)
 	tcb->loss_probe = true;
 	timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + tlp_timeout(tcb->rtt.srtt_ns, flight(tcb) <= tcb->snd.mss,
 							      DETECTOR_ACK_DELAY_NS,
-							      tcp->clock_step + tcp->config.loss_timer_margin, rto));
+							      tcp->config.loss_timer_margin ?
+							      tcp->config.loss_timer_margin : tcp->clock_step, rto));
 }
 
 void timer_loss(struct tcp *tcp, struct tcb *tcb, uint64_t wait_ns)
@@ -386,7 +387,7 @@ static void timeout_slot(struct tcp *tcp, struct tcb *tcb, enum slot slot)
 	case SLOT_CORK:
 		if (tcb->send_starved)
 			tcb_signal(tcp, tcb, ELEVEN_SIGNAL_SEND);       /* memory may be there by now */
-		tcb->want.override = tcb->cork || tcb->more;
+		tcb->want.override = tcb->want.late = tcb->cork || tcb->more;
 		tcb_ready(tcp, tcb);
 		break;
 	case SLOT_PACING:

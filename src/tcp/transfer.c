@@ -98,6 +98,8 @@ static void sent_by_program(struct tcp *tcp, struct tcb *tcb, uint32_t bytes, un
 	tcb->more = flags & ELEVEN_SEND_MORE;
 	if (!tcb->more)
 		tcb->snd.push = tcb->snd.end;
+	if (flags & ELEVEN_SEND_RECORD)
+		points_add(&tcb->snd.records, tcb->snd.una, tcb->snd.end);
 	if (flags & ELEVEN_SEND_URGENT) {
 		tcb->snd.up = tcb->snd.end;
 		tcb->urgent_out = true;

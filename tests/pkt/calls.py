@@ -169,7 +169,8 @@ def control_bytes(part):
         data = struct.pack("=qq32x", number(data.fields["scm_sec"]), number(data.fields["scm_nsec"]))
     else:
         names = ("ee_errno", "ee_origin", "ee_type", "ee_code", "ee_info", "ee_data")
-        data = struct.pack("=IBBBxII", *(number(data.fields[name]) for name in names)) + b"\0" * (16 if level == 0 else 28)
+        data = struct.pack("=IBBBxII", *(number(data.fields[name]) for name in names))
+        data += b"\0" * (16 if level == 0 else 28)
     whole = struct.pack("=Qii", 16 + len(data), level, number(part.fields["cmsg_type"])) + data
     return whole + b"\0" * (-len(whole) % 8)
 

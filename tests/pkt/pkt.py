@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-pkt.py [--profile=P] [--flags=TEXT] [--library=FILE] [--log] SCRIPT...: scripts in packetdrill's notation against the plug-in;
-with --kernel against Linux itself, in real time.
+pkt.py [--profile=P] [--flags=TEXT] [--library=FILE] [--log] SCRIPT...: scripts in packetdrill's notation against the
+plug-in; with --kernel against Linux itself, in real time; with --log the segments sent until one fails.
 
 Each runs in a process of its own, under each profile that its head names:
 
