@@ -24,6 +24,7 @@
 #define SET_CORRUPT 32u
 #define SET_RATE 64u
 #define SET_MTU 128u
+#define SET_MARK 256u
 
 struct change {
 	struct pipe_settings to;
@@ -148,6 +149,7 @@ static const struct setting {
 	{ "reorder", KIND_SHARE, SET_REORDER, offsetof(struct pipe_settings, reorder), "3%" },
 	{ "corrupt", KIND_SHARE, SET_CORRUPT, offsetof(struct pipe_settings, corrupt), "0.1%" },
 	{ "rate", KIND_RATE, SET_RATE, offsetof(struct pipe_settings, rate_bits), "10mbit" },
+	{ "mark", KIND_SHARE, SET_MARK, offsetof(struct pipe_settings, mark), "1%" },
 	{ "mtu", KIND_SIZE, SET_MTU, offsetof(struct pipe_settings, mtu), "1400" },
 };
 
@@ -184,11 +186,18 @@ static int companion_read(struct command *c, const struct setting *setting)
 			return wrong(c, -EINVAL, "burst: wants a mean number of losses in a row, such as 4");
 		c->change.to.loss_burst = (uint32_t)number;
 	}
-	if (setting->set == SET_RATE && word_is(c, "queue")) {
+	while (setting->set == SET_RATE) {      /* in either order */
+		bool queue = word_is(c, "queue");
+
+		if (!queue && !word_is(c, "mark-above"))
+			break;
 		value = word_next(c);
 		if (!value || units_size(value, &number) < 0 || number > UINT32_MAX)
-			return wrong(c, -EINVAL, "queue: wants a size, such as 64k");
-		c->change.to.rate_queue_bytes = (uint32_t)number;
+			return wrong(c, -EINVAL, "%s: wants a size, such as 64k", queue ? "queue" : "mark-above");
+		if (queue)
+			c->change.to.rate_queue_bytes = (uint32_t)number;
+		else
+			c->change.to.rate_mark_bytes = (uint32_t)number;
 	}
 	if (setting->set == SET_MTU)
 		c->change.to.mtu_silent = word_is(c, "silent");
@@ -212,8 +221,8 @@ static int verb_read(struct command *c, const char *word)
 		}
 		return 0;
 	}
-	return wrong(c, -EINVAL, "'%s' is not known; there are delay jitter loss dup reorder corrupt rate mtu drop "
-		     "pause resume step clear show", word);
+	return wrong(c, -EINVAL, "'%s' is not known; there are delay jitter loss dup reorder corrupt rate mark mtu "
+		     "drop pause resume step clear show", word);
 }
 
 static int word_read(struct command *c)
@@ -263,7 +272,10 @@ static void change_apply(struct pipe_settings *to, void *context)
 	if (change->set & SET_RATE) {
 		to->rate_bits = change->to.rate_bits;
 		to->rate_queue_bytes = change->to.rate_queue_bytes;
+		to->rate_mark_bytes = change->to.rate_mark_bytes;
 	}
+	if (change->set & SET_MARK)
+		to->mark = change->to.mark;
 	if (change->set & SET_MTU) {
 		to->mtu = change->to.mtu;
 		to->mtu_silent = change->to.mtu_silent;

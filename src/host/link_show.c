@@ -60,6 +60,10 @@ static void show_settings(struct text *text, const struct pipe *pipe)
 		text_add(text, " rate %s", units_rate_print(a, s->rate_bits));
 	if (s->rate_bits && s->rate_queue_bytes)
 		text_add(text, " queue %s", units_size_print(a, s->rate_queue_bytes));
+	if (s->rate_bits && s->rate_mark_bytes)
+		text_add(text, " mark-above %s", units_size_print(a, s->rate_mark_bytes));
+	if (s->mark)
+		text_add(text, " mark %s", units_share_print(a, s->mark));
 	if (s->mtu)
 		text_add(text, " mtu %u%s", s->mtu, s->mtu_silent ? " silent" : "");
 	if (text->used == before)
@@ -72,6 +76,7 @@ static void show_counts(struct text *text, const struct pipe *pipe)
 	const struct { const char *name; uint64_t count; } parts[] = {
 		{ "lost", c->lost }, { "too long", c->mtu }, { "queue full", c->queue_full },
 		{ "duplicated", c->duplicated }, { "reordered", c->reordered }, { "corrupted", c->corrupted },
+		{ "marked", c->marked },
 	};
 
 	if (pipe_waiting(pipe) > 0)

@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "link/cut.h"
+#include "link/mark.h"
 
 void pipe_init(struct pipe *pipe, uint64_t seed, uint32_t network_offset)
 {
@@ -46,7 +47,7 @@ bool pipe_active(const struct pipe *pipe)
 	const struct pipe_settings *s = &pipe->settings;
 
 	return pipe->paused || s->delay_ns || s->jitter_ns || s->rate_bits || s->mtu || s->loss || s->dup ||
-	       s->reorder || s->corrupt || pipe_waiting(pipe) > 0;
+	       s->reorder || s->corrupt || s->mark || pipe_waiting(pipe) > 0;
 }
 
 static bool chance(struct pipe *pipe, uint32_t millionths)
@@ -121,11 +122,12 @@ static bool loss_decide(struct pipe *pipe)
 	return pipe->losing;
 }
 
-/* When the packet has passed the rate limiter; false: too many wait for it. */
-static bool rate_pass(struct pipe *pipe, uint32_t length, uint64_t *at)
+/* When the packet has passed the rate limiter, and whether it met too many to go unmarked; false: too many at all. */
+static bool rate_pass(struct pipe *pipe, uint32_t length, uint64_t *at, bool *mark)
 {
 	const struct pipe_settings *s = &pipe->settings;
 	uint64_t queue = s->rate_queue_bytes, wait;
+	double waiting;
 
 	if (!s->rate_bits)
 		return true;
@@ -134,8 +136,10 @@ static bool rate_pass(struct pipe *pipe, uint32_t length, uint64_t *at)
 	if (pipe->rate_free < *at)
 		pipe->rate_free = *at;
 	wait = pipe->rate_free - *at;
-	if ((double)wait * (double)s->rate_bits / 8e9 + length > (double)queue)
+	waiting = (double)wait * (double)s->rate_bits / 8e9 + length;
+	if (waiting > (double)queue)
 		return false;
+	*mark = s->rate_mark_bytes && waiting > (double)s->rate_mark_bytes;
 	pipe->rate_free += (uint64_t)((double)length * 8e9 / (double)s->rate_bits);
 	*at = pipe->rate_free;
 	return true;
@@ -252,12 +256,15 @@ void pipe_put_fragment(struct pipe *pipe, struct pipe_packet *packet, uint64_t n
 {
 	const struct pipe_settings *s = &pipe->settings;
 	struct pipe_packet *twin;
+	bool mark = false;
 
-	if (!rate_pass(pipe, packet->length, &now)) {
+	if (!rate_pass(pipe, packet->length, &now, &mark)) {
 		pipe->counts.queue_full++;
 		pipe_packet_free(pipe, packet);
 		return;
 	}
+	if (chance(pipe, s->mark) || mark)
+		pipe->counts.marked += packet_mark(packet->bytes, packet->length, pipe->network_offset);
 	packet->at = delivery_time(pipe, now);
 	packet->order = pipe->order++;
 	twin = chance(pipe, s->dup) ? pipe_packet_create(pipe, packet->length) : NULL;

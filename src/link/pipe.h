@@ -5,11 +5,10 @@
  * same calls give the same packets in any world.
  *
  * What happens to a packet, in this order: a drop rule (impair.c), loss, the MTU (what is longer goes back to impair.c,
- * which does as a router does), the rate (it waits
- * for those before it; beyond the rate's queue it is dropped), delay and jitter (which keep the
- * order), duplication, corruption, reordering (it is held back until REORDER_DISTANCE later packets
- * have passed, or REORDER_HOLD_NS).  Big segments must have been cut before, so that each decision
- * is about one packet on the wire.
+ * which does as a router does), the rate (it waits for those before it; beyond the rate's queue it is dropped, beyond
+ * `rate_mark_bytes` marked), a mark by chance, delay and jitter (which keep the order), duplication, corruption,
+ * reordering (it is held back until REORDER_DISTANCE later packets have passed, or REORDER_HOLD_NS).  Big segments
+ * must have been cut before, so that each decision is about one packet on the wire.
  *
  * Delivery is a heap by time, equal times in the order of arrival, of at most PIPE_PACKETS_MAX
  * packets and PIPE_BYTES_MAX bytes; more are dropped and counted.
@@ -35,6 +34,8 @@ struct pipe_settings {
 	uint64_t delay_ns, jitter_ns;   /* delay ± up to jitter, not below 0 */
 	uint64_t rate_bits;             /* per second; 0: no limit */
 	uint32_t rate_queue_bytes;      /* waiting for the rate; 0: 100 ms of it, at least 64 KiB */
+	uint32_t rate_mark_bytes;       /* with so much waiting, packets that are capable of ECN get CE; 0: none */
+	uint32_t mark;                  /* parts per million of those that are capable get CE in any case */
 	uint32_t mtu;                   /* longer IP packets do not pass; 0: no limit */
 	bool mtu_silent;                /* and nobody is told: a black hole (RFC 2923 §2.1) */
 	uint32_t loss, dup, reorder, corrupt;   /* parts per million */
@@ -45,6 +46,7 @@ struct pipe_counts {
 	uint64_t in, out;               /* packets */
 	uint64_t lost, mtu, queue_full; /* by chance, too long (dropped, or cut into fragments), too many */
 	uint64_t duplicated, reordered, corrupted;
+	uint64_t marked;                /* CE (RFC 3168 §5) */
 };
 
 /* A packet on the wire. */

@@ -32,6 +32,14 @@ static void test_what_is_set_is_shown(void **state)
 		"from host b (dir=b): delay 1s jitter 5ms loss 1% burst 4 dup 0.50% reorder 3% corrupt 0.10% "
 		"rate 10mbit queue 64k mtu 1400\n");
 	assert_int_equal(say(w, "clear"), 0);
+	assert_int_equal(say(w, "mark 5% dir=a"), 0);
+	assert_int_equal(say(w, "rate 10mbit mark-above 20k queue 64k dir=b"), 0);
+	assert_int_equal(say(w, "show"), 0);
+	assert_string_equal(reply,
+		"from host a (dir=a): mark 5%\n"
+		"from host b (dir=b): rate 10mbit queue 64k mark-above 20k\n");
+	assert_int_equal(say(w, "mark 0 rate 0"), 0);
+	assert_int_equal(say(w, "clear"), 0);
 	assert_int_equal(say(w, "host=b delay 2s"), 0);
 	assert_int_equal(say(w, "pause dir=a"), 0);
 	assert_int_equal(say(w, "drop 2 dir=a flags=SA from=a to=10.0.0.9"), 0);
@@ -61,6 +69,7 @@ static void test_a_wrong_line_changes_nothing(void **state)
 		{ "drop x", "wants how many" }, { "drop 1 flags=Q", "'Q' is none of" },
 		{ "drop 1 from=nobody", "'nobody' is neither" }, { "delay 1s color=red", "is not known here" },
 		{ "loss 1% burst", "burst:" }, { "rate 1mbit queue x", "queue:" }, { "step", "not paused" },
+		{ "mark", "mark: wants a value" }, { "rate 1mbit mark-above 5x", "mark-above:" },
 	};
 	struct world *w = *state;
 

@@ -2,6 +2,7 @@
 /* One direction of an impaired wire, in virtual time: shares, order, times and bounds. */
 #include "packets.h"
 
+#include "link/mark.h"
 #include "link/pipe.h"
 
 #define PACKETS 200000u
@@ -151,6 +152,80 @@ static void test_rate_is_kept_and_its_queue_is_bounded(void **state)
 	assert_int_equal(o.late, 0);
 }
 
+/* Counts the marked ones of packets with this codepoint, put in every `gap`; what is marked has its header right. */
+static uint32_t marked_of(const struct pipe_settings *settings, uint8_t codepoint, uint64_t gap)
+{
+	struct pipe_packet *packet;
+	uint32_t marked = 0;
+	struct pipe pipe;
+	struct made made;
+
+	pipe_init(&pipe, 1, 0);
+	pipe.settings = *settings;
+	for (uint32_t i = 0; i < 20000 || pipe_waiting(&pipe) > 0; i++) {
+		uint64_t now = SEC(1) + i * gap;
+
+		if (i < 20000 && (packet = pipe_packet_create(&pipe, 552))) {
+			segment_make(&made, 0x0a000001, 0x0a000002, FLAG_ACK, i, 500);
+			made.header[1] = (uint8_t)(0xb8 | codepoint);
+			store_be16(made.header + 10, 0);
+			store_be16(made.header + 10, checksum_finish(checksum_add(0, made.header, 20)));
+			memcpy(packet->bytes, made.header, 52);
+			memcpy(packet->bytes + 52, made.text, 500);
+			pipe_put(&pipe, packet, now);
+		}
+		while ((packet = pipe_take(&pipe, now))) {
+			struct ipv4 ip;
+
+			assert_int_equal(ipv4_parse(&ip, packet->bytes, packet->length), IPV4_OK);
+			assert_int_equal(ip.dscp, 0xb8 >> 2);
+			assert_true(ip.ecn == codepoint || ip.ecn == IPV4_ECN_CE);
+			marked += ip.ecn == IPV4_ECN_CE;
+			pipe_packet_free(&pipe, packet);
+		}
+	}
+	if (codepoint != IPV4_ECN_CE)
+		assert_int_equal(pipe.counts.marked, marked);
+	pipe_free(&pipe);
+	return marked;
+}
+
+static void test_marks_by_chance_and_by_queue(void **state)
+{
+	struct pipe_settings chance = { .mark = 100000 }, queue = { .rate_bits = 10000000, .rate_mark_bytes = 10000 };
+	uint32_t marked = marked_of(&chance, IPV4_ECN_ECT0, US(100));
+
+	(void)state;
+	assert_true(marked > 1700 && marked < 2300);
+	assert_int_equal(marked_of(&chance, IPV4_ECN_NOT_ECT, US(100)), 0);
+	marked = marked_of(&chance, IPV4_ECN_ECT1, US(100));
+	assert_true(marked > 1700 && marked < 2300);
+	assert_int_equal(marked_of(&chance, IPV4_ECN_CE, US(100)), 20000);
+	/* 552 bytes every 450 us are less than 10 Mbit/s, every 430 us more: the queue grows past 10000 bytes. */
+	assert_int_equal(marked_of(&queue, IPV4_ECN_ECT0, US(450)), 0);
+	assert_true(marked_of(&queue, IPV4_ECN_ECT0, US(430)) > 15000);
+	assert_int_equal(marked_of(&queue, IPV4_ECN_NOT_ECT, US(430)), 0);
+}
+
+/* IPv6's traffic class, which has no checksum; and what is no packet is left alone. */
+static void test_marks_of_IPv6_and_of_nothing(void **state)
+{
+	uint8_t ip6[54] = { [14] = 0x60 | 0xb, [15] = 0x80 | 2 << 4 | 5 }, before[54];
+
+	(void)state;
+	assert_true(packet_mark(ip6, 54, 14));
+	assert_int_equal(ip6[14], 0x6b);
+	assert_int_equal(ip6[15], 0x80 | 3 << 4 | 5);
+	ip6[15] = 0x85;
+	memcpy(before, ip6, 54);
+	assert_false(packet_mark(ip6, 54, 14));
+	assert_false(packet_mark(ip6, 20, 14));
+	ip6[14] = before[14] = 0x4f;
+	ip6[15] = before[15] = 2;
+	assert_false(packet_mark(ip6, 40, 14));         /* a header longer than the packet */
+	assert_memory_equal(ip6, before, 54);
+}
+
 static void test_corruption_turns_one_bit_of_some_packets(void **state)
 {
 	struct outcome o = pipe_run(&(struct pipe_settings){ .corrupt = 100000 }, 6, US(10), 16);
@@ -233,6 +308,8 @@ int main(void)
 		cmocka_unit_test(test_bursts_have_the_length_and_the_share_asked_for),
 		cmocka_unit_test(test_delay_and_jitter_keep_order_and_bounds),
 		cmocka_unit_test(test_rate_is_kept_and_its_queue_is_bounded),
+		cmocka_unit_test(test_marks_by_chance_and_by_queue),
+		cmocka_unit_test(test_marks_of_IPv6_and_of_nothing),
 		cmocka_unit_test(test_corruption_turns_one_bit_of_some_packets),
 		cmocka_unit_test(test_the_same_seed_gives_the_same_run),
 		cmocka_unit_test(test_pause_holds_step_lets_one_through_resume_all),
