@@ -72,6 +72,7 @@ static void canonical_numbers(struct tcb *c)
 	if (seq_ge(c->snd.una, c->used_end))
 		c->used_bytes = 0;
 	c->used_end = c->used_bytes ? rebase(c->used_end, iss) : seq_of(0);
+	c->ecn.reductions = 0;
 	c->ecn.recover = c->ecn.reduced || c->cc.marked ? rebase(c->ecn.recover, iss) : seq_of(0);
 	c->cwnd_bound_to = c->cwnd_bound ? rebase(c->cwnd_bound_to, iss) : seq_of(0);
 	if (c->cc.cwnd == 0)

@@ -460,6 +460,7 @@ struct eleven_status {
 	uint16_t reordering;            /* the farthest that a segment came late, in segments; 0: none did */
 	uint16_t reorderings;           /* ACKs that told of one */
 	uint16_t dsacks;                /* segments that the peer reported as duplicates, modulo 2^16 */
+	uint16_t ecn_reductions;        /* congestion marks that were answered, modulo 2^16 */
 	uint64_t delivered;             /* bytes the peer has, in order or not */
 	uint64_t pacing_rate;           /* bytes a second; 0: not paced */
 };

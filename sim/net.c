@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sim/frame.h"
+#include "sim/marks.h"
 #include "sim/world.h"
 
 #define ROUTER 0x0a636363u      /* 10.99.99.99, which reports packets too big for the path */
@@ -260,7 +261,7 @@ static bool split_and_carry(struct world *world, struct flight *flight, uint64_t
 static void carry(struct world *world, struct flight flight)
 {
 	uint8_t *ip = flight.bytes + link_bytes(world);
-	bool ip_packet = is_ip(world, flight.bytes);
+	bool ip_packet = is_ip(world, flight.bytes), mark;
 	uint64_t queue_delay;
 
 	if (ip_packet && world->spec.path_mtu >= 576 && ip[9] == 6 &&
@@ -271,6 +272,12 @@ static void carry(struct world *world, struct flight flight)
 		return;
 	}
 	if (is_lost(world, flight.from, flight.to) || !queue_pass(world, flight.from, flight.length, &queue_delay)) {
+		story_packet(world, STORY_LOST, flight.from, flight.to, flight.bytes, flight.length);
+		free(flight.bytes);
+		return;
+	}
+	mark = strikes(world, world->spec.mark_ppm);
+	if (ip_packet && !marks_pass(world, ip, flight.length - link_bytes(world), mark)) {
 		story_packet(world, STORY_LOST, flight.from, flight.to, flight.bytes, flight.length);
 		free(flight.bytes);
 		return;

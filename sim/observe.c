@@ -12,6 +12,7 @@
 
 #include "base/seq.h"
 #include "sim/frame.h"
+#include "sim/marks.h"
 #include "sim/world.h"
 
 #define FLOWS 1024u             /* a power of two, much more than there are */
@@ -28,6 +29,7 @@ struct flow {                           /* one direction */
 	struct seq answered;            /* what its SYN-ACK acknowledged */
 	int wscale;
 	bool timestamps, sack_permitted;
+	struct marks marks;
 	uint8_t *delivered;             /* one for each byte of text that reached the other end */
 	uint32_t delivered_room;
 };
@@ -92,6 +94,8 @@ static void flow_begin(struct flow *flow, struct flow *other, const struct frame
 	flow->wscale = strip & 2 ? -1 : f->wscale;
 	flow->timestamps = f->timestamps && !(strip & 1);
 	flow->sack_permitted = f->sack_permitted && !(strip & 4);
+	flow->marks = (struct marks){ 0 };
+	other->marks.owed = other->marks.marked = false;
 	other->has_ack = false;
 }
 
@@ -129,16 +133,34 @@ static bool map_covers(const struct flow *flow, uint32_t left, uint32_t right)
 	return !memchr(flow->delivered + from, 0, to - from);
 }
 
+/* A mark is owed an echo if its text is the next in order, in the window, and acknowledges what can be. */
+static void marks_delivered(struct world *world, struct flow *flow, const struct frame *f)
+{
+	struct flow *other = flow_of(world->observer, f->destination, f->destination_port, f->source, f->source_port);
+	bool paired = flows_paired(flow, other);
+
+	if (f->flags & SYN && flow->has_isn && flow->isn.value == f->seq)
+		marks_syn_delivered(&flow->marks, f);
+	if (f->flags & (SYN | RST) || f->text_bytes + (f->flags & FIN) == 0)
+		return;
+	marks_text_delivered(&flow->marks, &other->marks, f, paired && other->has_ack && other->ack.value == f->seq &&
+			     !map_covers(flow, f->seq, f->seq + 1) &&
+			     seq_le(seq_of(f->seq + f->text_bytes), other->edge) && f->flags & ACK &&
+			     ack_of_this_life(f, other));
+}
+
 void observe_delivered(struct world *world, const uint8_t *bytes, uint32_t length, bool checksum_ok)
 {
 	struct frame f;
 	struct flow *flow;
 	uint32_t from;
 
-	if (frame_read(&f, bytes, length, world->spec.ethernet) || !f.tcp || frame_check(&f, checksum_ok) ||
-	    f.text_bytes == 0)
+	if (frame_read(&f, bytes, length, world->spec.ethernet) || !f.tcp || frame_check(&f, checksum_ok))
 		return;
 	flow = flow_of(world->observer, f.source, f.source_port, f.destination, f.destination_port);
+	marks_delivered(world, flow, &f);
+	if (f.text_bytes == 0)
+		return;
 	from = f.seq + (f.flags & SYN ? 1 : 0) - flow->isn.value - 1;
 	if (!flow->has_isn || from > MAP_MAX)
 		return;
@@ -226,6 +248,7 @@ void observe_sent(struct world *world, unsigned host, const struct eleven_out *o
 	bool partial = out->flags & ELEVEN_PACKET_CHECKSUM_PARTIAL;
 	struct flow *flow, *other;
 	struct frame f;
+	struct seq end;
 	const char *fault = frame_read(&f, bytes, out->length, world->spec.ethernet);
 
 	if (!fault)
@@ -259,12 +282,17 @@ void observe_sent(struct world *world, unsigned host, const struct eleven_out *o
 	if (flow->aborted || world_breaks(world, "O24"))
 		world_fail(world, "O24", "host %u: sends from port %u to %u after the abort", host, f.source_port,
 			   f.destination_port);
+	end = flow->end;
+	if (f.flags & SYN)
+		marks_syn_sent(world, host, &f, &flow->marks, &other->marks);
 	if (seq_gt(seq_of(f.seq + f.text_bytes + (f.flags & FIN)), flow->end))
 		flow->end = seq_of(f.seq + f.text_bytes + (f.flags & FIN));
 	/* What is said to, or of, another life of the connection is another matter. */
 	if (!flows_paired(flow, other) || (f.flags & ACK && !ack_of_this_life(&f, other)))
 		return;
 	options_judge(world, host, &f, flow, other);
+	if (!(f.flags & SYN))
+		marks_sent(world, host, &f, &flow->marks, &other->marks, end);
 	if (f.flags & ACK)
 		ack_judge(world, host, &f, flow, other);
 	text_judge(world, host, &f, other);

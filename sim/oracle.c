@@ -45,7 +45,8 @@ bool may_lose(const struct world *world)
 {
 	const struct spec *s = &world->spec;
 
-	return s->loss_ppm || s->corrupt_ppm || s->truncate_ppm || s->partitions || s->rate_kbit || s->clock_jumps;
+	return s->loss_ppm || s->corrupt_ppm || s->truncate_ppm || s->partitions || s->rate_kbit || s->clock_jumps ||
+	       s->ecn_path & 4;
 }
 
 /* Tables so small that an open may be dropped, or TIME-WAIT cut short. */
@@ -273,9 +274,30 @@ static void congestion_judge(struct world *world, struct actor *actor, struct el
 		world_fail(world, "O8", "program %u: cwnd grows from %llu to %llu by an ACK of %llu bytes",
 			   actor->number, (unsigned long long)last->cwnd, (unsigned long long)s->cwnd,
 			   (unsigned long long)told);
+	/* A mark leaves more in flight than the window has room for; a probe may be added (RFC 8985 §7.3). */
+	if (actor->reduced && seq_le(seq_of(s->snd_una), seq_of(actor->reduced_to)) &&
+	    s->snd_max - last->snd_max <= mss)
+		return;
 	if (s->snd_max != last->snd_max && flight > s->cwnd + 3 * mss && flight > last->cwnd + 3 * mss)
 		world_fail(world, "O7", "program %u: sends with %llu in flight and a congestion window of %llu",
 			   actor->number, (unsigned long long)flight, (unsigned long long)s->cwnd);
+}
+
+/* O27: a mark cuts the window once for all that was on its way. */
+static void reduction_judge(struct world *world, struct actor *actor, struct eleven_status *s)
+{
+	const struct eleven_status *last = &actor->last;
+	uint16_t cuts = actor->has_last ? (uint16_t)(s->ecn_reductions - last->ecn_reductions) : 0;
+
+	if (cuts == 0)
+		return;
+	if (world_breaks(world, "O27"))
+		cuts = 2;
+	if (cuts > 1 || (actor->reduced && !seq_gt(seq_of(s->snd_una), seq_of(actor->reduced_to))))
+		world_fail(world, "O27", "program %u: marks cut its window %u times at %u, after one at %u",
+			   actor->number, cuts, s->snd_una - s->iss, actor->reduced_to - s->iss);
+	actor->reduced = true;
+	actor->reduced_to = last->snd_max;      /* before this ACK let more go */
 }
 
 /* O9: whoever waits for the other has a timer. */
@@ -380,6 +402,7 @@ static void connection_judge(struct world *world, struct actor *actor)
 	sequence_judge(world, actor, &s);
 	bytes_judge(world, actor, &s);
 	congestion_judge(world, actor, &s);
+	reduction_judge(world, actor, &s);
 	timers_judge(world, actor, &s);
 	rtt_judge(world, actor, &s);
 	actor->last = s;

@@ -68,6 +68,7 @@ static void config_of(struct world *world, struct host *host, unsigned number)
 	c->timestamps = options & 1;
 	c->window_scaling = options >> 1 & 1;
 	c->sack = options >> 2 & 1;
+	c->ecn = spec->ecn == 0 ? c->ecn : spec->ecn == 1 ? 1 : (spec->seed + number) % 3;
 	c->msl = MS(spec->msl_ms);
 	c->connections_max = spec->connections_max;
 	c->syn_received_max = spec->syn_received_max;

@@ -87,6 +87,8 @@ struct actor {
 	struct eleven_status last;
 	bool has_last, has_traced;
 	uint8_t traced;                 /* state, by the trace */
+	bool reduced;                   /* a mark has cut the window (O27) */
+	uint32_t reduced_to;            /* … when this was the greatest number sent */
 };
 
 /* ---------------------------------------------------------------- hosts and wires */

@@ -195,7 +195,7 @@ bool ack_process(struct work *w)
 		heard.duplicate = ack_is_duplicate(w);
 	}
 	heard.marked = w->seg.ece && tcb->ecn.mode == ECN_ON && seq_ge(w->seg.ack, tcb->snd.una);
-	ecn_ack_begins(tcb);
+	ecn_ack_begins(tcb, &heard);
 	recovery_ack(w, &heard);
 	ecn_ack(w, &heard);
 	tcb->probe_refused = !advanced && seq_eq(w->seg.ack, tcb->snd.una);

@@ -57,8 +57,6 @@ void ecn_syn_arrived(struct tcp *tcp, struct tcb *tcb, const struct segment *seg
 			rule(tcp, tcb, ECN_REFLECTED);
 		else
 			rule(tcp, tcb, ECN_REFUSED);
-	} else if (ecn->mode == ECN_RETRIED && !seg->has_ack) {
-		ecn->mode = ECN_OFF;    /* the SYN-ACK that answers it must be as our last SYN */
 	} else if (ecn->mode == ECN_RETRIED) {
 		ecn->mode = ECN_HEEDED;
 		rule(tcp, tcb, ECN_HEEDED_ONLY);
@@ -121,7 +119,7 @@ void ecn_text_outside(struct work *w)
 
 /* ---- the sender, §6.1.2 */
 
-void ecn_ack_begins(struct tcb *tcb)
+void ecn_ack_begins(struct tcb *tcb, const struct heard *heard)
 {
 	struct ecn *ecn = &tcb->ecn;
 
@@ -130,6 +128,8 @@ void ecn_ack_begins(struct tcb *tcb)
 		tcb->cc.marked = false;
 	if (ecn->reduced && seq_gt(tcb->snd.una, ecn->recover))
 		ecn->reduced = false;
+	if (ecn->reduced && heard->marked)
+		controller_keep(&tcb->cc);      /* RFC 4015 §3.4: what was cut for a loss stays cut */
 }
 
 /* cwnd was cut, for whatever reason, since this was asked last. */
@@ -155,7 +155,6 @@ static void echo_arrived(struct tcp *tcp, struct tcb *tcb, const struct heard *h
 
 	if (tcb->ecn.reduced) {
 		rule(tcp, tcb, ECN_ECHO_SAME_WINDOW);
-		controller_keep(&tcb->cc);      /* RFC 4015 §3.4: what was cut for a loss stays cut */
 		return;
 	}
 	if (cwnd <= mss) {
@@ -163,6 +162,7 @@ static void echo_arrived(struct tcp *tcp, struct tcb *tcb, const struct heard *h
 		wait_begin(tcp, tcb);
 	}
 	rule(tcp, tcb, ECN_REDUCED);
+	tcb->ecn.reductions++;
 	controller_marked(&tcb->cc, tcp->config.loss_from_cwnd ? cwnd : min_u32(heard->in_flight, cwnd), mss,
 			  tcp->config.ecn_backoff != 0);
 	tcb->episode.undoable = false;
@@ -183,9 +183,9 @@ void ecn_ack(struct work *w, const struct heard *heard)
 		wait_begin(tcp, tcb);   /* all is acknowledged, which disarms it */
 }
 
-void ecn_undone(struct ecn *ecn)
+void ecn_undone(struct ecn *ecn, struct seq una)
 {
-	ecn->cwr_due = ecn->reduced = false;
+	ecn->recover = una;
 }
 
 bool ecn_wait_over(struct tcp *tcp, struct tcb *tcb)

@@ -52,6 +52,7 @@ struct ecn {
 	bool cwr_due : 1;               /* cwnd was cut: the next new text says so */
 	bool reduced : 1;               /* what was sent before the cut is not all acknowledged: `recover` holds */
 	bool waiting : 1;               /* marked at a window of one segment: new text waits for the timer */
+	uint16_t reductions;            /* by marks, so far */
 	struct seq recover;             /* SND.NXT at the cut */
 };
 
@@ -85,11 +86,11 @@ void ecn_text_arrived(struct work *w);
 void ecn_text_outside(struct work *w);
 
 /* Before an ACK is worked on: what of the past it ends. */
-void ecn_ack_begins(struct tcb *tcb);
+void ecn_ack_begins(struct tcb *tcb, const struct heard *heard);
 /* After it: what its ECE, or the loss it told of, means. */
 void ecn_ack(struct work *w, const struct heard *heard);
-/* A cut was undone: nothing is to be told, and the next mark counts. */
-void ecn_undone(struct ecn *ecn);
+/* The cut for a loss was undone at this SND.UNA: the marks of what is beyond count. */
+void ecn_undone(struct ecn *ecn, struct seq una);
 /* The retransmission timer expired: true, only waiting text was behind it. */
 bool ecn_wait_over(struct tcp *tcp, struct tcb *tcb);
 

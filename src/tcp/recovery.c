@@ -129,7 +129,7 @@ static void undo(struct tcp *tcp, struct tcb *tcb)
 		tcb->want.retransmit = false;
 	}
 	if (controller_undo(&tcb->cc))
-		ecn_undone(&tcb->ecn);
+		ecn_undone(&tcb->ecn, tcb->snd.una);
 	episode_undone(&tcb->episode);
 }
 

@@ -78,6 +78,7 @@ static void status_recovery(const struct tcp *tcp, const struct tcb *tcb, struct
 	s->congestion = synchronized(tcb) ? tcb->cc.kind : tcb->congestion;
 	s->phase = tcb->episode.phase;
 	s->undos = tcb->episode.undos;
+	s->ecn_reductions = tcb->ecn.reductions;
 	s->reordering = tcb->detector.degree;
 	s->reorderings = tcb->detector.reorderings;
 	s->dsacks = tcb->detector.dsacks;

@@ -19,7 +19,7 @@ static struct world *busy_world(uint64_t seed)
 {
 	static const char *const settings[] = {
 		"conversations=6", "bytes_max=60000", "chaos_ms=3000", "loss_ppm=30000", "repeat_ppm=50000",
-		"hosts=3", "aborts=20", "jitter_us=500",
+		"hosts=3", "aborts=20", "jitter_us=500", "ecn=1", "mark_ppm=30000",
 	};
 	struct spec spec;
 
@@ -79,7 +79,7 @@ static void test_every_oracle_can_fail(void **state)
 	static const char *const oracles[] = {
 		"O1", "O2", "O3", "O4", "O5", "O6", "O7", "O8", "O9", "O10", "O11", "O12", "O13", "O14", "O16",
 		"O17", "O18",
-		"O22", "O23", "O24",
+		"O22", "O23", "O24", "O25", "O26", "O27",
 	};
 
 	(void)state;

@@ -234,11 +234,15 @@ static void test_crossed(void **state)
 	out(s, "S. 0:0(0) ack 1 <...>");
 
 	restart(s);
-	to_syn_sent_ecn(s);             /* nor when our last SYN did not ask */
+	to_syn_sent_ecn(s);             /* nor when our last SYN did not ask; but the first one did */
 	pass_timeout(s);
 	out(s, "S 0:0(0) <...>");
 	in(s, "SEW 0:0(0) win 65535 <mss 1460>");
 	out(s, "S. 0:0(0) ack 1 <...>");
+	in_as(s, ECN_CE, "P. 1:101(100) ack 1 win 65535");
+	out(s, ".E 1:1(0) ack 101");
+	give(s, 100);
+	out_as(s, ECN_NOT_ECT, "P.E 1:101(100) ack 101");
 }
 
 /* Linux: an ECN SYN that is marked itself comes from someone whose every packet is; newer ones say so (RFC 9768). */
