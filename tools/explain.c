@@ -7,6 +7,7 @@
 
 #include "explain/bind.h"
 #include "explain/facts.h"
+#include "explain/story.h"
 #include "host/client.h"
 #include "lens/namespace.h"
 #include "verbs.h"
@@ -16,13 +17,14 @@
 
 #define APART_NS (SECOND_NS * 3 / 10)   /* between the two looks, where no --watch says otherwise */
 
-enum { KEY_BIND = 256, KEY_ALL, KEY_JSON, KEY_WATCH, KEY_ELEVEN, KEY_KERNEL };
+enum { KEY_BIND = 256, KEY_ALL, KEY_JSON, KEY_WATCH, KEY_ELEVEN, KEY_KERNEL, KEY_RECORD };
 
 struct arguments {
 	struct facts_options facts;
 	struct client client;
 	bool connected;
-	const char *bind;
+	const char *bind, *record;
+	struct story_teller *teller;
 	bool json, verbose, only_eleven, only_kernel;
 	char *words[64];
 	int count;
@@ -32,6 +34,7 @@ static const struct argp_option options[] = {
 	{ "bind", KEY_BIND, "ADDR:PORT", 0, "why bind() to it would fail, and when it will work", 0 },
 	{ "all", KEY_ALL, 0, 0, "every connection (default, where nothing is named)", 0 },
 	{ "watch", KEY_WATCH, "SEC", 0, "look again after so many seconds: finds what only time shows", 0 },
+	{ "record", KEY_RECORD, "FILE", 0, "what a recording of 'eleven watch --record' tells", 0 },
 	{ "json", KEY_JSON, 0, 0, "one JSON object a line and finding", 0 },
 	{ "all-namespaces", 'A', 0, 0, "every network namespace", 0 },
 	{ "net", 'N', "NS", 0, "the namespace of this name, process or path", 0 },
@@ -50,6 +53,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case KEY_BIND: a->bind = argument; return 0;
+	case KEY_RECORD: a->record = argument; return 0;
 	case KEY_ALL: return 0;
 	case KEY_JSON: a->json = true; return 0;
 	case KEY_ELEVEN: a->only_eleven = true; return 0;
@@ -142,6 +146,27 @@ static int eleven_read(void *context, struct view *view)
 	return a->connected ? eleven_source_read(&a->client, NULL, true, view) : 0;
 }
 
+static void stories_wait(void *context, uint64_t ns)
+{
+	struct arguments *a = context;
+
+	story_wait(a->teller, ns);
+}
+
+/* With --watch, what happens meanwhile is watched, too: resets and timeouts leave no connection behind. */
+static void teller_start(struct arguments *a)
+{
+	char problem[STORY_PROBLEM_MAX];
+
+	if (a->facts.apart_ns == APART_NS || a->bind != NULL || a->only_eleven || a->facts.lens.namespace != NULL)
+		return;
+	a->teller = story_start(problem);
+	if (a->teller != NULL)
+		a->facts.wait = stories_wait;
+	else
+		fprintf(stderr, "%s: resets and timeouts cannot be watched: %s\n", program_invocation_name, problem);
+}
+
 static int endpoint_read(struct eleven_endpoint *endpoint, const char *word)
 {
 	char problem[FILTER_PROBLEM_MAX], *words[] = { (char *)(uintptr_t)word };
@@ -176,6 +201,23 @@ static bool anything_found(const struct findings *findings)
 			return true;
 	}
 	return false;
+}
+
+static int record_explain(struct arguments *a)
+{
+	char problem[STORY_PROBLEM_MAX];
+	struct findings findings = { 0 };
+	int error = story_read(a->record, &a->facts, &findings, problem);
+	bool found = anything_found(&findings);
+
+	findings_print(a, &findings);
+	if (error == 0 && findings.count == 0 && !a->json)
+		printf("nothing wrong in what was recorded\n");
+	if (error < 0)
+		fprintf(stderr, "%s: %s\n", program_invocation_name, problem[0] != '\0' ? problem : strerror(-error));
+	findings_free(&findings);
+	filter_free(a->facts.filter);
+	return error < 0 || fflush(stdout) != 0 ? 2 : found;
 }
 
 static void nothing_say(const struct arguments *a, const struct facts *facts)
@@ -227,12 +269,16 @@ int verb_explain(int argc, char **argv)
 
 	verb_parse(&argp, 0, argc, argv, &a);
 	if (a.count == 1 && pid_parse(&a, a.words[0])) {
-		namespace_of_pid(&a, path);
+		if (a.record == NULL)
+			namespace_of_pid(&a, path);
 	} else if (a.count > 0) {
 		a.facts.filter = filter_parse(a.count, a.words, problem);
 		if (a.facts.filter == NULL)
 			verb_usage("%s", problem);
 	}
+	if (a.record != NULL)
+		return record_explain(&a);
+	teller_start(&a);
 	a.facts.read_more = eleven_read;
 	a.facts.context = &a;
 	a.connected = !a.only_kernel && a.bind == NULL && client_open(&a.client) == 0;
@@ -247,6 +293,8 @@ int verb_explain(int argc, char **argv)
 		found = bind_explain(&a, &facts, &findings);
 	else
 		facts_judge(&facts, &findings);
+	if (a.teller != NULL)
+		story_end(a.teller, &a.facts, &findings);
 	findings_print(&a, &findings);
 	found |= anything_found(&findings);
 	if (findings.count == 0)

@@ -71,7 +71,10 @@ int facts_read(struct facts *facts, const struct facts_options *options)
 	error = look(options, true, &facts->before, &facts->report);
 	if (error < 0)
 		return error;
-	nanosleep(&apart, NULL);
+	if (options->wait != NULL)
+		options->wait(options->context, options->apart_ns);
+	else
+		nanosleep(&apart, NULL);
 	facts->apart_ns = options->apart_ns;
 	error = look(options, true, &facts->view, &facts->report);
 	if (error < 0)

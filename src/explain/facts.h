@@ -21,6 +21,7 @@ struct facts_options {
 	int fd;                         /* only this descriptor of it; -1: any */
 	uint64_t apart_ns;              /* between the two looks */
 	int (*read_more)(void *context, struct view *view);     /* rows of other sources; NULL: none */
+	void (*wait)(void *context, uint64_t ns);       /* between the looks; NULL: sleep */
 	void *context;
 };
 
