@@ -9,7 +9,7 @@ build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev li
 	libbpf-dev libdw-dev libelf-dev clang"
 test="libcmocka-dev iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
 	netcat-openbsd openssh-client openssh-server tshark openssl mandoc"
-bench="liblwip-dev valgrind iproute2"
+bench="liblwip-dev valgrind iproute2 util-linux"
 demo="curl iproute2 net-tools procps util-linux"
 coverage="gcovr"
 nightly="clang valgrind"

@@ -52,6 +52,6 @@ const char *live_change_words(char out[LIVE_WORDS_MAX], const struct live_change
 	else if (change->cause == LIVE_CAUSE_UNKNOWN && change->error != 0)
 		snprintf(out, LIVE_WORDS_MAX, "%s (%s)", words, strerror(change->error));
 	else
-		snprintf(out, LIVE_WORDS_MAX, "%s", words);
+		return words;
 	return out;
 }

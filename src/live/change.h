@@ -89,7 +89,7 @@ struct live_change {
 /* Takes one; it is lent for the call. */
 typedef void live_change_fn(void *context, struct live_change *change);
 
-/* `peer sent FIN`, `the program ended: killed by signal 9`. Returns out. */
+/* `peer sent FIN`, `the program ended: killed by signal 9`. Returns out, or a text that needs no room. */
 #define LIVE_WORDS_MAX 256
 const char *live_change_words(char out[LIVE_WORDS_MAX], const struct live_change *change);
 

@@ -104,6 +104,10 @@ void conn_set_small(struct tracker *tracker, struct live_conn *conn, bool small)
 	if (conn->small != small)
 		tracker->small += small ? 1 : -(size_t)1;
 	conn->small = small;
+	small = small && conn->state == ELEVEN_FIN_WAIT_2;
+	if (conn->orphan != small)
+		tracker->orphans += small ? 1 : -(size_t)1;
+	conn->orphan = small;
 }
 
 static bool address_any(const struct eleven_address *address)

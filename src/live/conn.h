@@ -31,12 +31,14 @@ struct live_conn {
 	enum eleven_state state;
 	enum live_direction direction;
 	uint8_t family;
+	uint8_t told;                   /* states of the last move */
 	uint8_t reset_sent;             /* enum reset_reason */
 	uint8_t error;
 	uint8_t flags;                  /* LIVE_RECORD_… as seen last */
 	bool reset_received;
 	bool peer_lost_state;           /* the reset came from a stack that has no such connection: seen here */
 	bool small;                     /* lives on in TIME_WAIT, or as an orphan in FIN_WAIT2, without a socket */
+	bool orphan;                    /* small, and in FIN_WAIT2 */
 	bool request;                   /* SYN_RECV without a socket */
 	bool accepted;
 	bool lingers;                   /* sampled: closed, and its socket is not destroyed yet */
@@ -63,7 +65,7 @@ struct tracker {
 	struct tracker_options options;
 	struct live_conn *buckets[CONN_BUCKETS];
 	struct live_conn *newest, *oldest;
-	size_t count, small;
+	size_t count, small, orphans;
 	uint64_t forgotten, numbers, serials;
 	uint64_t asked;                 /* serial up to which owners were looked for at once */
 

@@ -13,6 +13,14 @@ static int by_time(const void *left, const void *right)
 	return order ? order : (a->serial > b->serial) - (a->serial < b->serial);
 }
 
+static bool in_order(struct held_change **list, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (list[i]->change.time < list[i - 1]->change.time)
+			return false;
+	return true;
+}
+
 /* Nobody had accepted it then. */
 static bool before_accept(const struct live_change *change)
 {
@@ -23,8 +31,12 @@ static bool before_accept(const struct live_change *change)
 /* What the connection knows now that it did not know when the change was made. */
 static void change_complete(struct tracker *tracker, struct live_change *change)
 {
-	const struct live_conn *conn = change->cookie ? conn_find(tracker, change->cookie) : NULL;
+	const struct live_conn *conn;
 
+	if (change->who.how != LIVE_HOW_NONE && change->who.how != LIVE_HOW_LISTENER && change->local.port != 0 &&
+	    (change->inode != 0 || change->gone))
+		return;
+	conn = change->cookie ? conn_find(tracker, change->cookie) : NULL;
 	if (conn == NULL)
 		return;
 	if (change->local.port == 0 && conn->local.port != 0)
@@ -117,18 +129,21 @@ void tracker_flush(struct tracker *tracker, uint64_t now, bool all, live_change_
 	CHECK(list != NULL);
 	for (size_t i = 0; i < count; i++)
 		list[i] = &tracker->held[(tracker->held_first + i) % tracker->held_room];
-	qsort(list, count, sizeof(struct held_change *), by_time);
+	if (!in_order(list, count))
+		qsort(list, count, sizeof(struct held_change *), by_time);
 	if (tracker->owners != NULL)
 		owners_ask(tracker, list, count);
 	for (size_t i = 0; i < count; i++) {
-		struct live_conn *conn = list[i]->cookie ? conn_find(tracker, list[i]->cookie) : NULL;
+		struct live_conn *conn = NULL;
 
 		if (!list[i]->dropped)
 			sink(context, &list[i]->change);
 		free(list[i]->change.frames);
+		if (list[i]->change.after == ELEVEN_CLOSED && list[i]->cookie != 0)
+			conn = conn_find(tracker, list[i]->cookie);
 		if (conn != NULL && conn->held == list[i]->serial) {
 			conn->held = 0;
-			if (list[i]->change.after == ELEVEN_CLOSED && conn->state == ELEVEN_CLOSED &&
+			if (conn->state == ELEVEN_CLOSED &&
 			    !conn->lingers)
 				conn_remove(tracker, conn);
 		}

@@ -28,6 +28,7 @@ typedef _Bool bool;
 /* From the kernel's stable interface. */
 enum {
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_ANY = 0,
@@ -38,7 +39,7 @@ enum {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct in6_addr { union { __u8 u6_addr8[16]; } in6_u; };
+struct in6_addr { union { __u8 u6_addr8[16]; __be32 u6_addr32[4]; } in6_u; };
 struct ns_common { unsigned int inum; };
 struct net { struct ns_common ns; };
 typedef struct { struct net *net; } possible_net_t;
@@ -61,16 +62,13 @@ struct sock {
 	int sk_err;
 	unsigned long sk_lingertime;
 	__u16 sk_protocol;
-	__u8 sk_shutdown;
-	unsigned char sk_type_unused;
 };
-struct sock___ino { unsigned long sk_ino; };
 struct sock_common___flags { unsigned long skc_flags; };
 
 enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_URGINLINE, SOCK_KEEPOPEN, SOCK_LINGER };
 
 struct inet_sock { __be16 inet_sport; };
-struct inet_connection_sock { __u32 icsk_user_timeout; };
+struct inet_connection_sock { struct inet_sock icsk_inet; __u32 icsk_user_timeout; };
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 rcv_nxt, copied_seq, write_seq, snd_una, srtt_us;

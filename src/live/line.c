@@ -10,6 +10,44 @@
 
 #include "view/text.h"
 
+/* Two hundred thousand lines a second are possible, and printf() would take most of the time of them. */
+static char *put(char *at, const char *text)
+{
+	return stpcpy(at, text);
+}
+
+static char *put_number(char *at, uint64_t number)
+{
+	char digits[24];
+	unsigned n = 0;
+
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	while (n > 0)
+		*at++ = digits[--n];
+	*at = '\0';
+	return at;
+}
+
+/* With leading zeros. */
+static char *put_digits(char *at, unsigned number, unsigned digits)
+{
+	for (unsigned i = digits; i-- > 0; number /= 10)
+		at[i] = (char)('0' + number % 10);
+	at[digits] = '\0';
+	return at + digits;
+}
+
+/* Spaces up to a column. */
+static char *put_pad(char *at, const char *from, unsigned columns)
+{
+	while (at < from + columns)
+		*at++ = ' ';
+	*at = '\0';
+	return at;
+}
+
 const char *live_state_text(enum eleven_state state)
 {
 	return state < ELEVEN_STATES ? text_state_netstat(state) : "?";
@@ -22,64 +60,82 @@ static bool address_v4_mapped(const struct eleven_address *address)
 	return memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
 }
 
-static const char *address_text(char out[INET6_ADDRSTRLEN + 2], const struct eleven_address *address)
+static char *put_address(char *at, const struct eleven_address *address)
 {
 	char plain[INET6_ADDRSTRLEN];
 
-	if (address_v4_mapped(address)) {
-		inet_ntop(AF_INET, address->bytes + 12, out, INET6_ADDRSTRLEN);
-		return out;
+	if (!address_v4_mapped(address)) {
+		*at++ = '[';
+		at = put(at, inet_ntop(AF_INET6, address->bytes, plain, sizeof(plain)));
+		return put(at, "]");
 	}
-	inet_ntop(AF_INET6, address->bytes, plain, sizeof(plain));
-	snprintf(out, INET6_ADDRSTRLEN + 2, "[%s]", plain);
-	return out;
+	for (unsigned i = 12; i < 16; i++) {
+		at = put_number(at, address->bytes[i]);
+		if (i < 15)
+			*at++ = '.';
+	}
+	return at;
 }
 
 const char *live_ends_text(char out[LINE_ENDS_MAX], const struct live_change *change)
 {
 	static const char *const arrows[] = { [LIVE_EITHER] = "--", [LIVE_IN] = "<-", [LIVE_OUT] = "->" };
-	char local[INET6_ADDRSTRLEN + 2], remote[INET6_ADDRSTRLEN + 2];
+	char *at = put_number(put(put_address(out, &change->local.address), ":"), change->local.port);
 
-	address_text(local, &change->local.address);
-	address_text(remote, &change->remote.address);
 	if (change->remote.port == 0)
-		snprintf(out, LINE_ENDS_MAX, "%s:%u", local, change->local.port);
-	else if (memcmp(&change->local.address, &change->remote.address, sizeof(change->local.address)) == 0)
-		snprintf(out, LINE_ENDS_MAX, "%s:%u%s%u", local, change->local.port, arrows[change->direction],
-			 change->remote.port);
-	else
-		snprintf(out, LINE_ENDS_MAX, "%s:%u%s%s:%u", local, change->local.port, arrows[change->direction],
-			 remote, change->remote.port);
+		return out;
+	at = put(at, arrows[change->direction]);
+	if (memcmp(&change->local.address, &change->remote.address, sizeof(change->local.address)) != 0)
+		at = put(put_address(at, &change->remote.address), ":");
+	put_number(at, change->remote.port);
 	return out;
+}
+
+/* Nearly every name is plain. */
+static void comm_text(char out[VIEW_COMM_MAX], const char comm[16])
+{
+	unsigned i = 0;
+
+	while (i < 16 && comm[i] > ' ' && comm[i] < 0x7f && comm[i] != '\\') {
+		out[i] = comm[i];
+		i++;
+	}
+	out[i] = '\0';
+	if (i == 16 || comm[i] != '\0')
+		text_escape(out, VIEW_COMM_MAX, comm, 16);
 }
 
 const char *live_who_text(char out[LINE_WHO_MAX], const struct live_change *change)
 {
 	const struct live_who *who = &change->who;
-	char comm[VIEW_COMM_MAX];
-	int used;
+	bool unknown = who->pid == 0 || who->how == LIVE_HOW_NONE;
+	char comm[VIEW_COMM_MAX], *at;
 
-	text_escape(comm, sizeof(comm), who->comm, sizeof(who->comm));
-	if ((who->pid == 0 || who->how == LIVE_HOW_NONE) && who->uid != UINT32_MAX && geteuid() != 0 &&
-	    geteuid() != who->uid) {
+	if (unknown && who->uid != UINT32_MAX && geteuid() != 0 && geteuid() != who->uid) {
 		snprintf(out, LINE_WHO_MAX, "-(uid %u, no permission)", who->uid);
-	} else if (who->pid == 0 || who->how == LIVE_HOW_NONE) {
-		snprintf(out, LINE_WHO_MAX, change->number == 0 ? "-(no socket)" : "-(unknown)");
-	} else if (who->how == LIVE_HOW_LISTENER) {
-		snprintf(out, LINE_WHO_MAX, change->inode ? "-(accepted from %d/%s)" : "-(accept queue of %d/%s)",
-			 (int)who->pid, comm);
-	} else {
-		used = snprintf(out, LINE_WHO_MAX, "%s[%d]", comm, (int)who->pid);
-		if (who->fd >= 0 && !change->gone)
-			used += snprintf(out + used, LINE_WHO_MAX - (size_t)used, " fd %d", who->fd);
-		if (change->others > 0 && !change->gone)
-			snprintf(out + used, LINE_WHO_MAX - (size_t)used, " +%u", change->others);
+		return out;
 	}
+	if (unknown) {
+		put(out, change->number == 0 ? "-(no socket)" : "-(unknown)");
+		return out;
+	}
+	comm_text(comm, who->comm);
+	if (who->how == LIVE_HOW_LISTENER) {
+		at = put(out, change->inode ? "-(accepted from " : "-(accept queue of ");
+		at = put_number(at, (unsigned)who->pid);
+		put(put(put(at, "/"), comm), ")");
+		return out;
+	}
+	at = put(put_number(put(put(out, comm), "["), (unsigned)who->pid), "]");
+	if (who->fd >= 0 && !change->gone)
+		at = put_number(put(at, " fd "), (unsigned)who->fd);
+	if (change->others > 0 && !change->gone)
+		put_number(put(at, " +"), change->others);
 	return out;
 }
 
 /* `12:01:03.123456`, local time; the second is worked out once for all lines in it. */
-static size_t time_text(char out[32], uint64_t wall_ns)
+static char *put_time(char *at, uint64_t wall_ns)
 {
 	static _Thread_local time_t known;
 	static _Thread_local char known_text[16];
@@ -91,63 +147,62 @@ static size_t time_text(char out[32], uint64_t wall_ns)
 		strftime(known_text, sizeof(known_text), "%H:%M:%S", &local);
 		known = seconds;
 	}
-	return (size_t)snprintf(out, 32, "%s.%06u", known_text, (unsigned)(wall_ns % 1000000000 / 1000));
+	return put_digits(put(put(at, known_text), "."), (unsigned)(wall_ns % 1000000000 / 1000), 6);
 }
 
+/* `+0.384ms`, `+2.000s`. */
 static void delta_text(char out[32], uint64_t now, uint64_t last)
 {
-	double ms = last != 0 && now > last ? (double)(now - last) / 1e6 : 0;
+	uint64_t us = last != 0 && now > last ? (now - last + 500) / 1000 : 0, whole = us < 1000000 ? us : us / 1000;
+	char *at = put_number(put(out, "+"), whole / 1000);
 
-	if (ms < 1000)
-		snprintf(out, 32, "+%.3fms", ms);
-	else
-		snprintf(out, 32, "+%.3fs", ms / 1000);
+	put(put_digits(put(at, "."), (unsigned)(whole % 1000), 3), us < 1000000 ? "ms" : "s");
 }
 
 /* What there is to be said behind the cause. */
-static void details_text(char *out, size_t n, const struct live_change *change, const struct line_options *options)
+static char *put_details(char *at, const struct live_change *change, const struct line_options *options)
 {
-	size_t used = 0;
-
-	out[0] = '\0';
-	if (change->unread != LIVE_UNKNOWN && change->unread > 0 && change->before != ELEVEN_CLOSED &&
-	    !change->gone)
-		used += (size_t)snprintf(out + used, n - used, "  unread %u", change->unread);
+	if (change->unread != LIVE_UNKNOWN && change->unread > 0 && change->before != ELEVEN_CLOSED && !change->gone)
+		at = put_number(put(at, "  unread "), change->unread);
 	if (change->unacked != LIVE_UNKNOWN && change->unacked > 0 && change->before != ELEVEN_CLOSED &&
 	    change->before != ELEVEN_SYN_SENT)
-		used += (size_t)snprintf(out + used, n - used, "  unacked %u", change->unacked);
+		at = put_number(put(at, "  unacked "), change->unacked);
 	if (change->retransmits > 0)
-		used += (size_t)snprintf(out + used, n - used, "  retransmits %u", change->retransmits);
+		at = put_number(put(at, "  retransmits "), change->retransmits);
 	if (change->sampled)
-		used += (size_t)snprintf(out + used, n - used, "  sampled");
+		at = put(at, "  sampled");
 	if (options->home != 0 && change->netns != VIEW_ABSENT && change->netns != options->home)
-		snprintf(out + used, n - used, "  netns %llu", (unsigned long long)change->netns);
+		at = put_number(put(at, "  netns "), change->netns);
+	return at;
 }
 
+/* All parts have an end of their own: together they are shorter than LINE_MAX_BYTES. */
 size_t live_line(char out[LINE_MAX_BYTES], const struct live_change *change, const struct line_options *options,
 		 uint64_t *last)
 {
-	char when[32], delta[32], who[LINE_WHO_MAX], ends[LINE_ENDS_MAX], words[LIVE_WORDS_MAX], details[128];
-	char number[24];
-	const char *before = live_state_text(change->before), *after = live_state_text(change->after);
-	int used;
+	char delta[32], who[LINE_WHO_MAX], ends[LINE_ENDS_MAX], words[LIVE_WORDS_MAX], *at, *part;
+	bool columns = options->columns;
 
-	time_text(when, change->time + options->wall_offset);
+	at = put(put_time(out, change->time + options->wall_offset), " ");
 	delta_text(delta, change->time, *last);
 	*last = change->time > *last ? change->time : *last;
-	live_change_words(words, change);
-	details_text(details, sizeof(details), change, options);
-	snprintf(number, sizeof(number), change->number ? "c%llu" : "-", (unsigned long long)change->number);
-	live_who_text(who, change);
-	live_ends_text(ends, change);
-	if (change->note)
-		used = snprintf(out, LINE_MAX_BYTES, options->columns ? "%s %10s %-4s %-18s %-24s %-27s  %s%s" :
-				"%s %s %s %s %s %s  %s%s", when, delta, number, who, ends,
-				change->number ? after : "-", words, details);
-	else
-		used = snprintf(out, LINE_MAX_BYTES, options->columns ?
-				"%s %10s %-4s %-18s %-24s %-11s -> %-12s  %s%s" :
-				"%s %s %s %s %s %s -> %s  %s%s", when, delta, number, who, ends, before, after, words,
-				details);
-	return used < LINE_MAX_BYTES ? (size_t)used : LINE_MAX_BYTES - 1;
+	if (columns)
+		at = put_pad(at, at, 10 > strlen(delta) ? 10 - (unsigned)strlen(delta) : 0);
+	at = part = put(put(at, delta), " ");
+	at = change->number ? put_number(put(at, "c"), change->number) : put(at, "-");
+	at = part = put(columns ? put_pad(at, part, 4) : at, " ");
+	at = put(at, live_who_text(who, change));
+	at = part = put(columns ? put_pad(at, part, 18) : at, " ");
+	at = put(at, live_ends_text(ends, change));
+	at = part = put(columns ? put_pad(at, part, 24) : at, " ");
+	if (change->note) {
+		at = put(at, change->number ? live_state_text(change->after) : "-");
+	} else {
+		at = put(at, live_state_text(change->before));
+		at = put(columns ? put_pad(at, part, 11) : at, " -> ");
+		at = put(at, live_state_text(change->after));
+	}
+	at = put(columns ? put_pad(at, part, 26) : at, "  ");
+	at = put(at, live_change_words(words, change));
+	return (size_t)(put_details(at, change, options) - out);
 }

@@ -7,7 +7,7 @@
 
 #include "live/change.h"
 
-#define LINE_MAX_BYTES 640
+#define LINE_MAX_BYTES 1024
 
 struct line_options {
 	uint64_t wall_offset;

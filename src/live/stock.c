@@ -15,6 +15,7 @@
 
 #define SMALL_NS 250000000ull           /* between dumps of what has no tracepoint, at least */
 #define EVERYTHING_NS 100000000ull      /* between dumps of everything */
+#define TIME_WAIT_DUE_NS 2000000000ull  /* TIME_WAIT itself is looked at, if no orphan waits for it */
 #define SEARCH_NS 2000000000ull         /* between searches for new namespaces */
 #define ENDS_MAX 64                     /* multicast messages taken in a turn */
 
@@ -160,14 +161,14 @@ int stock_fd(const struct stock *stock)
 
 static int space_dump(const struct stock *stock, struct stock_space *space)
 {
-	int error = diag_dump(&space->dumps, 4, stock->states, &space->view);
+	int error = diag_dump(&space->dumps, 4, stock->asked, &space->view);
 
 	if (error == 0)
-		error = diag_dump(&space->dumps, 6, stock->states, &space->view);
+		error = diag_dump(&space->dumps, 6, stock->asked, &space->view);
 	return error == -ENOENT ? 0 : error;    /* a kernel without IPv6 */
 }
 
-void stock_dump(struct stock *stock)
+void stock_dump(struct stock *stock, bool time_wait)
 {
 	uint64_t begun = clock_ns(), least = stock->everything ? EVERYTHING_NS : SMALL_NS, took;
 
@@ -176,6 +177,10 @@ void stock_dump(struct stock *stock)
 		stock->next_search = begun + SEARCH_NS + 50 * (clock_ns() - begun);
 		begun = clock_ns();
 	}
+	time_wait |= stock->everything || begun >= stock->next_time_wait;
+	stock->asked = time_wait ? stock->states : stock->states & ~(1u << KERNEL_TIME_WAIT);
+	if (time_wait)
+		stock->next_time_wait = begun + TIME_WAIT_DUE_NS;
 	for (size_t i = 0; i < stock->count; i++) {
 		struct stock_space *space = &stock->spaces[i];
 
@@ -216,7 +221,7 @@ void stock_apply(struct stock *stock, struct tracker *tracker, uint64_t now)
 		if (space->ends.socket != NULL)
 			ends_take(stock, space, tracker, now);
 		if (stock->dumped && space->begun != 0)
-			tracker_dump(tracker, &space->view, space->dumps.netns, stock->states, space->begun, now,
+			tracker_dump(tracker, &space->view, space->dumps.netns, stock->asked, space->begun, now,
 				     !stock->everything);
 		space->begun = 0;
 	}

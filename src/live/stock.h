@@ -27,7 +27,8 @@ struct stock {
 	bool everything;                /* not only what tracepoints do not tell */
 	bool inodes;
 	bool dumped;
-	uint32_t states;
+	uint32_t states, asked;         /* what a dump may ask for, and what the last one did */
+	uint64_t next_time_wait;        /* when TIME_WAIT is due in any case */
 	uint64_t fin_timeout_ms;
 	uint64_t next;                  /* when the next dump is due */
 	uint64_t next_ports;            /* when ports may be looked for again */
@@ -42,7 +43,8 @@ void stock_close(struct stock *stock);
 int stock_take(struct stock *stock, struct tracker *tracker, uint64_t now);
 bool stock_is_due(const struct stock *stock, uint64_t now);
 uint64_t stock_due(const struct stock *stock);
-void stock_dump(struct stock *stock);
+/* `time_wait`: with what is in TIME_WAIT, of which there may be very many. */
+void stock_dump(struct stock *stock, bool time_wait);
 /* The dump, if there was one, and ends that came, into the tracker. */
 void stock_apply(struct stock *stock, struct tracker *tracker, uint64_t now);
 /* The socket with these ends, in any namespace; conn_view_free() lets go of it. */

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "live/conn.h"
 
+#define TWICE_NS 100000ull              /* one move is not told twice at a greater distance */
 #define NEAR_NS 200000000ull            /* two ends' tracepoints for one segment on this host are not further apart */
 
 struct tracker *tracker_create(const struct tracker_options *options)
@@ -46,6 +47,11 @@ void tracker_set_owners(struct tracker *tracker, tracker_owners_fn *fn, void *co
 size_t tracker_small_count(const struct tracker *tracker)
 {
 	return tracker->small;
+}
+
+size_t tracker_orphan_count(const struct tracker *tracker)
+{
+	return tracker->orphans;
 }
 
 uint64_t tracker_forgotten(const struct tracker *tracker)
@@ -224,9 +230,12 @@ static void record_state(struct tracker *tracker, const struct live_record *reco
 	if (after == ELEVEN_SYN_RECEIVED && before == ELEVEN_CLOSED)
 		before = ELEVEN_LISTEN;
 	conn = conn_of(tracker, record, before);
+	if (conn->state == after && conn->told == record->states && record->time - conn->since < TWICE_NS)
+		return;                 /* both programs told it */
+	conn->told = record->states;
 	if (before == ELEVEN_CLOSED && conn->state == ELEVEN_CLOSED)    /* the socket's next life */
 		conn->reset_sent = RESET_NONE;
-	conn->small = false;
+	conn_set_small(tracker, conn, false);
 	conn_update(tracker, conn, record);
 	if (conn->request) {
 		conn->request = false;

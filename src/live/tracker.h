@@ -72,6 +72,8 @@ void tracker_owners(struct tracker *tracker);
 
 /* Connections that only a dump tells the end of: in TIME_WAIT, orphans, requests. */
 size_t tracker_small_count(const struct tracker *tracker);
+/* Of these, orphans in FIN_WAIT2: their next move is into TIME_WAIT. */
+size_t tracker_orphan_count(const struct tracker *tracker);
 uint64_t tracker_forgotten(const struct tracker *tracker);
 
 #endif

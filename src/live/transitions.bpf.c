@@ -45,12 +45,23 @@ struct {
 	__type(value, char[16]);
 } told SEC(".maps");
 
+/* [0] records for which the ring had no room, [1] moves that only the second of two programs saw. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, __u64);
 } lost SEC(".maps");
+
+/* What on_state has begun on this processor, and on_state_again has not looked at. */
+#define MARKS_MAX 4
+struct marks { __u32 count, unused; __u64 mark[MARKS_MAX]; };
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct marks);
+} marks SEC(".maps");
 
 /* Set before loading. */
 const volatile __u32 only_netns = 0;    /* 0: all */
@@ -69,13 +80,17 @@ static __always_inline __u64 wake_flag(__u64 now)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-static __always_inline void count_lost(void)
+static __always_inline void count_up(__u32 which)
 {
-	__u32 zero = 0;
-	__u64 *count = bpf_map_lookup_elem(&lost, &zero);
+	__u64 *count = bpf_map_lookup_elem(&lost, &which);
 
 	if (count)
 		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline void count_lost(void)
+{
+	count_up(0);
 }
 
 static __always_inline void record_send(struct live_record *r)
@@ -131,15 +146,15 @@ struct task_call {
 static __always_inline void task_call_read(struct task_call *call, struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	if (BPF_CORE_READ(regs, cs) == 0x23) {  /* a 32-bit program: other numbers */
+	if (regs->cs == 0x23) {  /* a 32-bit program: other numbers */
 		call->number = -1;
 		return;
 	}
-	call->number = (long)BPF_CORE_READ(regs, orig_ax);
-	call->first = BPF_CORE_READ(regs, di);
+	call->number = (long)regs->orig_ax;
+	call->first = regs->di;
 #elif defined(__TARGET_ARCH_arm64)
-	call->number = BPF_CORE_READ(regs, syscallno);
-	call->first = BPF_CORE_READ(regs, orig_x0);
+	call->number = regs->syscallno;
+	call->first = regs->orig_x0;
 #else
 	call->number = -1;
 #endif
@@ -148,7 +163,7 @@ static __always_inline void task_call_read(struct task_call *call, struct pt_reg
 /* Names the program to the watcher, once for each name it has. */
 static __always_inline void process_tell(struct task_struct *task, struct live_record *r)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *leader = task->group_leader;
 	struct live_process process = { .kind = LIVE_RECORD_PROCESS, .time = r->time, .netns = r->netns,
 					.pid = r->pid, .tid = r->tid };
 	char *known = bpf_map_lookup_elem(&told, &process.pid);
@@ -202,11 +217,38 @@ static __always_inline bool call_made_it(const struct live_record *r, __u8 old, 
 
 /* ---------------------------------------------------------------- the socket */
 
-static __always_inline void addresses_read(struct live_record *r, const struct sock_common *sk, bool full)
+/*
+ * Where the verifier knows what a pointer is, fields are loaded directly; that is several times cheaper than
+ * bpf_probe_read_kernel(), which is for pointers it does not know (the _probed functions).
+ */
+static __always_inline void v6_copy(__u8 *to, const struct in6_addr *from)
+{
+	__u32 *words = (__u32 *)to;
+
+	words[0] = from->in6_u.u6_addr32[0];
+	words[1] = from->in6_u.u6_addr32[1];
+	words[2] = from->in6_u.u6_addr32[2];
+	words[3] = from->in6_u.u6_addr32[3];
+}
+
+static __always_inline void addresses_read(struct live_record *r, const struct sock_common *sk)
+{
+	r->local_port = sk->skc_num;
+	r->remote_port = __builtin_bswap16(sk->skc_dport);
+	r->netns = sk->skc_net.net->ns.inum;
+	if (sk->skc_family == FAMILY_V6) {
+		r->flags |= LIVE_RECORD_V6;
+		v6_copy(r->address, &sk->skc_v6_rcv_saddr);
+		v6_copy(r->address + 16, &sk->skc_v6_daddr);
+	} else {
+		*(__u32 *)r->address = sk->skc_rcv_saddr;
+		*(__u32 *)(r->address + 4) = sk->skc_daddr;
+	}
+}
+
+static __always_inline void addresses_read_probed(struct live_record *r, const struct sock_common *sk)
 {
 	r->local_port = BPF_CORE_READ(sk, skc_num);
-	if (r->local_port == 0 && full)         /* given back already, or not chosen yet */
-		r->local_port = __builtin_bswap16(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	r->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, skc_dport));
 	r->netns = BPF_CORE_READ(sk, skc_net.net, ns.inum);
 	if (BPF_CORE_READ(sk, skc_family) == FAMILY_V6) {
@@ -219,56 +261,53 @@ static __always_inline void addresses_read(struct live_record *r, const struct s
 	}
 }
 
-static __always_inline __u32 inode_read(const struct sock *sk)
+static __always_inline __u32 inode_read(struct socket *socket)
 {
-	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
-
-	if (!socket)
-		return 0;
-	return (__u32)BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+	return socket ? (__u32)BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) : 0;
 }
 
-static __always_inline void figures_read(struct live_record *r, const struct sock *sk)
+static __always_inline void figures_read(struct live_record *r, struct sock *sk)
 {
-	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
-	unsigned long flags = BPF_CORE_READ((const struct sock_common___flags *)sk, skc_flags);
+	unsigned long flags = ((const struct sock_common___flags *)sk)->skc_flags;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	if (flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
 		r->flags |= LIVE_RECORD_DEAD;
 	if (flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE)))
 		r->flags |= LIVE_RECORD_DONE;
-	if (flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_LINGER)) &&
-	    BPF_CORE_READ(sk, sk_lingertime) == 0)
+	if (flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_LINGER)) && sk->sk_lingertime == 0)
 		r->flags |= LIVE_RECORD_LINGER0;
-	if (BPF_CORE_READ(tp, inet_conn.icsk_user_timeout) != 0)
+	r->inode = inode_read(sk->sk_socket);
+	if (!tp)
+		return;
+	if (tp->inet_conn.icsk_user_timeout != 0)
 		r->flags |= LIVE_RECORD_USER_TIMEOUT;
-	r->unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
-	r->unacked = BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una);
-	r->rtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
-	r->inode = inode_read(sk);
+	r->unread = tp->rcv_nxt - tp->copied_seq;
+	r->unacked = tp->write_seq - tp->snd_una;
+	r->rtt_us = tp->srtt_us >> 3;
+	if (r->local_port == 0)         /* given back already, or not chosen yet */
+		r->local_port = __builtin_bswap16(tp->inet_conn.icsk_inet.inet_sport);
 }
 
 /* False: not wanted. */
 static __always_inline bool socket_read(struct live_record *r, struct sock *sk)
 {
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u16 family = sk->__sk_common.skc_family;
+	__u8 state = sk->__sk_common.skc_state;
 
 	if (family != FAMILY_V4 && family != FAMILY_V6)
 		return false;
 	r->time = bpf_ktime_get_ns();
 	r->fd = LIVE_FD_NONE;
-	addresses_read(r, (const struct sock_common *)sk, state != K_TIME_WAIT && state != K_NEW_SYN_RECV);
+	addresses_read(r, &sk->__sk_common);
 	if (only_netns && r->netns != only_netns)
 		return false;
 	r->cookie = bpf_get_socket_cookie(sk);
-	if (state == K_TIME_WAIT || state == K_NEW_SYN_RECV) {
-		r->flags |= LIVE_RECORD_REQUEST;
-		r->states = (__u8)(state << 4 | state);
-		return true;
-	}
 	r->states = (__u8)(state << 4 | state);
-	figures_read(r, sk);
+	if (state == K_TIME_WAIT || state == K_NEW_SYN_RECV)
+		r->flags |= LIVE_RECORD_REQUEST;
+	else
+		figures_read(r, sk);
 	return true;
 }
 
@@ -327,15 +366,14 @@ static __always_inline bool stack_wanted(const struct live_record *r)
 
 /* ---------------------------------------------------------------- tracepoints */
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state, struct sock *sk, int old, int new)
+static __always_inline int state_tell(struct sock *sk, int old, int new)
 {
 	struct live_record r = { .kind = LIVE_RECORD_STATE };
 
-	if (BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP || !socket_read(&r, sk))
+	if (sk->sk_protocol != PROTOCOL_TCP || !socket_read(&r, sk))
 		return 0;
 	r.states = (__u8)(old << 4 | new);
-	r.detail = (__u8)BPF_CORE_READ(sk, sk_err);
+	r.detail = (__u8)sk->sk_err;
 	if (call_made_it(&r, (__u8)old, (__u8)new)) {
 		task_read(&r);
 		if (own_pid && r.pid == own_pid)
@@ -347,6 +385,51 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 	if (r.flags & LIVE_RECORD_HAS_STACK)
 		stack_send(&r, bpf_get_current_task_btf());
 	return 0;
+}
+
+/*
+ * The kernel does not run a program that is running on this processor already: what a packet does while a softirq
+ * interrupts on_state would be missed.  So there are two programs: at most one of them can be running then, and the
+ * other one tells.  The first leaves a mark of each move, from which the second sees that it is told.
+ */
+static __always_inline __u64 mark_of(struct sock *sk, int old, int new)
+{
+	return bpf_get_socket_cookie(sk) ^ (__u64)(__u8)(old << 4 | new) << 56;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int old, int new)
+{
+	__u32 zero = 0, at;
+	struct marks *mine = bpf_map_lookup_elem(&marks, &zero);
+
+	if (mine) {
+		at = mine->count;
+		if (at >= MARKS_MAX)
+			at = 0;
+		mine->mark[at] = mark_of(sk, old, new);
+		mine->count = at + 1;
+	}
+	return state_tell(sk, old, new);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state_again, struct sock *sk, int old, int new)
+{
+	__u64 mark = mark_of(sk, old, new);
+	struct marks *mine;
+	__u32 zero = 0;
+
+	mine = bpf_map_lookup_elem(&marks, &zero);
+	for (int i = MARKS_MAX - 1; mine && i >= 0; i--) {
+		if (mine->mark[i] != mark)
+			continue;
+		mine->mark[i] = 0;
+		mine->count = (__u32)i;
+		return 0;
+	}
+	count_up(1);
+	return state_tell(sk, old, new);
 }
 
 /* From a packet that no socket is for; addresses as this host sees them. False: not TCP over IP. */
@@ -385,7 +468,7 @@ static __always_inline bool packet_read(struct live_record *r, const struct sk_b
 static __always_inline int reset_sent(struct sock *sk, struct sk_buff *skb, int reason)
 {
 	struct live_record r = { .kind = LIVE_RECORD_SEND_RESET };
-	bool listens = sk && skb && BPF_CORE_READ(sk, __sk_common.skc_state) == K_LISTEN;
+	bool listens = sk && skb && sk->__sk_common.skc_state == K_LISTEN;
 
 	if (sk && !listens) {
 		if (!socket_read(&r, sk))
@@ -398,7 +481,7 @@ static __always_inline int reset_sent(struct sock *sk, struct sk_buff *skb, int 
 		r.fd = LIVE_FD_NONE;
 		r.flags |= LIVE_RECORD_REQUEST;
 		if (listens)
-			r.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+			r.netns = sk->__sk_common.skc_net.net->ns.inum;
 		else
 			r.netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
 		if (only_netns && r.netns != only_netns)
@@ -442,9 +525,9 @@ int BPF_PROG(on_receive_reset, struct sock *sk)
 SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(on_error, struct sock *sk)
 {
-	if (BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP)
+	if (sk->sk_protocol != PROTOCOL_TCP)
 		return 0;
-	return socket_event(sk, LIVE_RECORD_ERROR, BPF_CORE_READ(sk, sk_err));
+	return socket_event(sk, LIVE_RECORD_ERROR, sk->sk_err);
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
@@ -462,7 +545,7 @@ int BPF_PROG(on_retransmit_synack, struct sock *sk, struct request_sock *req)
 	r.fd = LIVE_FD_NONE;
 	r.flags = LIVE_RECORD_REQUEST;
 	r.states = K_SYN_RECV << 4 | K_SYN_RECV;
-	addresses_read(&r, &req->__req_common, false);
+	addresses_read(&r, &req->__req_common);
 	if (only_netns && r.netns != only_netns)
 		return 0;
 	r.cookie = bpf_get_socket_cookie((struct sock *)req);
@@ -493,13 +576,13 @@ int BPF_PROG(on_accept, struct pt_regs *regs, long result)
 	if (!sk || BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP)
 		return 0;
 	r.time = bpf_ktime_get_ns();
-	addresses_read(&r, (const struct sock_common *)sk, true);
+	addresses_read_probed(&r, (const struct sock_common *)sk);
 	if (only_netns && r.netns != only_netns)
 		return 0;
 	r.cookie = (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	r.states = BPF_CORE_READ(sk, __sk_common.skc_state);
 	r.states |= (__u8)(r.states << 4);
-	figures_read(&r, sk);
+	r.inode = inode_read(socket);
 	r.pid = (__u32)task->tgid;
 	r.tid = (__u32)task->pid;
 	r.fd = (__u16)result;

@@ -3,6 +3,7 @@
 #include "live/watcher.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +175,9 @@ int watcher_open(struct watcher **out, const struct watcher_options *options, ch
 	if (watcher == NULL)
 		return -ENOMEM;
 	watcher->options = *options;
+	/* Dumps come and go: their memory is kept, or half of the time would go into pages of zeros. */
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	watcher->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	error = backend_choose(watcher, why, sizeof(why));
 	if (error < 0) {
@@ -253,7 +257,7 @@ int watcher_turn(struct watcher *watcher, int timeout_ms, int other_fd, live_cha
 		error = -EINTR;
 	/* What the dump misses has been told before it ended: it is judged after the ring is drained. */
 	if (stock_is_due(&watcher->stock, clock_ns(CLOCK_MONOTONIC)))
-		stock_dump(&watcher->stock);
+		stock_dump(&watcher->stock, tracker_orphan_count(watcher->tracker) > 0);
 	if (backend_drain(watcher) < 0)
 		return -EIO;
 	stock_apply(&watcher->stock, watcher->tracker, clock_ns(CLOCK_MONOTONIC));
