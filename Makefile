@@ -40,10 +40,10 @@ test-tools:
 bench: configured
 	@scripts/setup.sh bench
 	@meson setup --reconfigure $(BUILD) >/dev/null
-	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench bench-connections eleven >&2
+	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench bench/bench-connections eleven >&2
 	@$(BUILD)/eleven-bench $(BENCH)
 	@bench/instructions.py $(BUILD)/eleven-bench $(filter --json,$(BENCH))
-	@bench/watch.py $(BUILD)/eleven $(BUILD)/bench-connections $(filter --json,$(BENCH))
+	@bench/watch.py $(BUILD)/eleven $(BUILD)/bench/bench-connections $(filter --json,$(BENCH))
 
 sim: all
 	@$(BUILD)/eleven-sim $(if $(SEEDS),--seeds $(SEEDS))
