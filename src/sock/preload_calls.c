@@ -160,6 +160,21 @@ static int accepted_receive(int fd, struct sock_accepted *accepted, int flags)
 	return connection;
 }
 
+/*
+ * The host is gone: the listener polls readable for ever, and a program that goes on when accept fails would take a
+ * whole processor for it.  So it is told slowly.
+ */
+static int accept_failed(int fd, int error)
+{
+	static const struct timespec pause = { .tv_nsec = 20000000 };
+
+	if (error != -ENETDOWN &&
+	    (error != -EINVAL || control_ask(SOCK_NAMES, fd, NULL, NULL, NULL, false) != -ENETDOWN))
+		return error;
+	nanosleep(&pause, NULL);
+	return -ENETDOWN;
+}
+
 INTERPOSE int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict length, int flags)
 {
 	struct sock_accepted accepted;
@@ -173,7 +188,7 @@ INTERPOSE int accept4(int fd, struct sockaddr *restrict address, socklen_t *rest
 		return preload_return(-EMFILE);
 	connection = accepted_receive(fd, &accepted, flags);
 	if (connection < 0)
-		return preload_return(connection);
+		return preload_return(accept_failed(fd, connection));
 	if (flags & SOCK_NONBLOCK)
 		fcntl(connection, F_SETFL, O_RDWR | O_NONBLOCK);
 	known_set(connection, true);

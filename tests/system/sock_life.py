@@ -416,6 +416,18 @@ attempt("socket", socket.socket)
 """)
     server.says("listening")
     idle = python("b", 'l = listener(8001)\nattempt("accept", l.accept)\n')
+    stubborn = python("b", """
+l = listener(8002)
+while True:
+    try:
+        l.accept()
+    except OSError:
+        used = time.process_time()
+        break
+for i in range(20):
+    attempt("accept", l.accept)
+say(f"spent {(time.process_time() - used) / 20 < 0.01}")
+""")
     client = python("b", """
 s = connected(8000)
 say("connected")
@@ -425,14 +437,16 @@ signal.pause()
 attempt("send", lambda: [s.send(b"x") for i in range(3)])
 attempt("connect", lambda: connected(8000))
 """)
-    ok(server.says("accepted") and client.says("connected") and idle.says("listening"), "programs are at work",
-       server.output())
+    ok(server.says("accepted") and client.says("connected") and idle.says("listening") and stubborn.says("listening"),
+       "programs are at work", server.output())
     time.sleep(0.6)
     os.kill(pid, signal.SIGKILL)
     ok(server.status(10) == 0, "host killed: the server does not hang", server.output())
     for line in ("recv ECONNRESET", "recv again gave b''", "send EPIPE", "accept ENETDOWN", "socket ENETDOWN"):
         ok(line in server.output(), f"it hears: {line}", server.output())
     ok(idle.status(5) == 0 and "accept ENETDOWN" in idle.output(), "a blocked accept ends", idle.output())
+    ok(stubborn.status(10) == 0 and stubborn.output().count("accept ENETDOWN") == 20 and
+       "spent True" in stubborn.output(), "who accepts again and again is told slowly", stubborn.output())
     client.process.send_signal(signal.SIGTERM)
     ok(client.status(10) == 0 and "connect ENETDOWN" in client.output(), "nor does the client hang", client.output())
     up()
