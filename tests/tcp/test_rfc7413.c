@@ -53,7 +53,7 @@ static void client_with_cookie(struct script *s)
 	client_end(s);
 }
 
-/* 7413-§2-R1: nobody gets it who did not ask for it. */
+/* 7413-§2-R1, 7413-§6.1-R1: nobody gets it who did not ask for it, and so said that text may come twice. */
 static void test_RFC_7413_off_unless_asked_for(void **state)
 {
 	struct script *s = *state;
@@ -166,7 +166,7 @@ static void test_RFC_7413_lost_SYN_goes_plain_and_the_path_is_left_alone(void **
 }
 
 /* The program is done before the SYN is answered: what it gave is delivered all the same, and the FIN behind it. */
-static void test_RFC_7413_client_closes_at_once(void **state)
+static void test_V106_RFC_7413_client_closes_at_once(void **state)
 {
 	struct script *s = *state;
 
@@ -363,7 +363,7 @@ static void test_RFC_7413_server_SYN_ACK_again(void **state)
 	quiet(s);
 }
 
-static void test_RFC_7413_server_close_and_reset_before_the_third_ACK(void **state)
+static void test_V106_RFC_7413_server_close_and_reset_before_the_third_ACK(void **state)
 {
 	struct script *s = *state;
 	char cookie[33], text[100];
@@ -457,7 +457,7 @@ static void test_RFC_7413_option_lengths(void **state)
 }
 
 /* Every child that is gone gives its place back, whatever way it went. */
-static void test_RFC_7413_places_come_back(void **state)
+static void test_V106_RFC_7413_places_come_back(void **state)
 {
 	struct script *s = *state;
 	char cookie[33];
@@ -493,17 +493,17 @@ int main(void)
 		TEST(test_RFC_7413_text_refused_goes_again),
 		TEST(test_RFC_7413_text_taken_in_part),
 		TEST(test_RFC_7413_lost_SYN_goes_plain_and_the_path_is_left_alone),
-		TEST(test_RFC_7413_client_closes_at_once),
+		TEST(test_V106_RFC_7413_client_closes_at_once),
 		TEST(test_RFC_7413_client_meets_RST_and_simultaneous_open),
 		TEST(test_RFC_7413_cookie_is_of_the_address_and_forged_ones_are_refused),
 		TEST(test_RFC_7413_key_rotation),
 		TEST(test_RFC_7413_cookie_is_SipHash_of_both_addresses),
 		TEST(test_RFC_7413_server_receives_and_sends_in_SYN_RECEIVED),
 		TEST(test_RFC_7413_server_SYN_ACK_again),
-		TEST(test_RFC_7413_server_close_and_reset_before_the_third_ACK),
+		TEST(test_V106_RFC_7413_server_close_and_reset_before_the_third_ACK),
 		TEST(test_RFC_7413_limit_of_pending_requests),
 		TEST(test_RFC_7413_option_lengths),
-		TEST(test_RFC_7413_places_come_back),
+		TEST(test_V106_RFC_7413_places_come_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
