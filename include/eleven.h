@@ -541,6 +541,7 @@ struct eleven_stats {
 	uint64_t retransmitted_segments, bytes_in, bytes_out;
 	uint32_t connections, syn_received, time_wait, states[ELEVEN_STATES];
 	uint64_t buffer_bytes_used, buffer_bytes;
+	uint64_t steps;                 /* records and ranges walked over so far: what bounds of cost are asserted by */
 };
 ELEVEN_API void eleven_stats(const struct eleven *stack, struct eleven_stats *stats);
 

@@ -11,6 +11,9 @@
 #include "sim/frame.h"
 #include "sim/world.h"
 
+#define STEPS_MAX 10000                 /* O15: an ACK may look at 4,096 records for its SACK blocks, and at what it
+					   acknowledges */
+
 /* ---------------------------------------------------------------- O1, O2: what programs get */
 
 void oracle_received(struct world *world, struct actor *actor, const uint8_t *bytes, size_t n)
@@ -409,8 +412,27 @@ static void connection_judge(struct world *world, struct actor *actor)
 	actor->has_last = true;
 }
 
+/* O15: what a packet or a timeout costs has a bound, whatever came before it. */
+static void steps_judge(struct world *world, unsigned host)
+{
+	struct host *h = &world->host[host];
+	struct eleven_stats stats = { 0 };
+	uint64_t events, steps;
+
+	eleven_stats(h->stack, &stats);
+	events = 1 + stats.segments_in - h->segments_seen + stats.segments_out - h->segments_sent;
+	steps = stats.steps < h->steps_seen ? 0 : stats.steps - h->steps_seen;  /* less: it began anew */
+	h->steps_seen = stats.steps;
+	h->segments_seen = stats.segments_in;
+	h->segments_sent = stats.segments_out;
+	if (steps > events * STEPS_MAX || world_breaks(world, "O15"))
+		world_fail(world, "O15", "host %u: %llu steps for %llu segments", host, (unsigned long long)steps,
+			   (unsigned long long)events);
+}
+
 void oracle_host(struct world *world, unsigned host)
 {
+	steps_judge(world, host);
 	trace_judge(world, host);
 	resets_judge(world, host);
 	for (unsigned i = 0; i < world->actors; i++) {

@@ -108,6 +108,7 @@ struct host {
 	uint64_t trace_after;
 	unsigned iss_alike;             /* pairs of connections of the same secret */
 	uint64_t resets_out, resets_seen; /* on the wire; of those, judged */
+	uint64_t steps_seen, segments_seen, segments_sent;      /* O15, as of the last event */
 };
 
 struct flight {                         /* a packet under way */

@@ -25,6 +25,7 @@ struct pool {
 	uint32_t free_head;     /* index + 1 of the item given back last; 0 none */
 	uint32_t link_offset;   /* of the free link within an item */
 	uint32_t shift;         /* item_bytes is odd << shift */
+	uint64_t steps;         /* items that its users walked over so far: what tests bound the cost of attacks by */
 };
 
 static inline size_t pool_bytes(uint32_t item_bytes, uint32_t capacity)

@@ -39,6 +39,9 @@ bool ranges_add(struct ranges *r, struct seq left, struct seq right)
 	behind = first;
 	while (behind < r->count && seq_le(r->at[behind].left, right))
 		behind++;
+	r->steps += 1 + (behind - first) + (r->count - first) / 16;
+	for (unsigned n = r->count; n; n /= 2)
+		r->steps++;             /* the search by halves */
 	if (first == behind) {
 		if (r->count == r->most)
 			return false;
@@ -90,12 +93,13 @@ uint32_t ranges_bytes(const struct ranges *r)
 }
 
 /* Insertion into a short list by age; ages are distances from the clock, so its wrap does no harm. */
-unsigned ranges_recent(const struct ranges *r, struct seq_range out[], unsigned n)
+unsigned ranges_recent(struct ranges *r, struct seq_range out[], unsigned n)
 {
 	unsigned found = 0;
 
 	if (n == 0)
 		return 0;
+	r->steps += r->count;
 	for (unsigned i = 0; i < r->count; i++) {
 		uint32_t age = r->clock - r->at[i].stamp;
 		unsigned at = found;

@@ -24,6 +24,7 @@ struct seq_range {
 struct ranges {
 	uint16_t count, most;
 	uint32_t clock;         /* goes up by one with each ranges_add() */
+	uint32_t steps;         /* of searches, and what was moved, in sixteens: the caller's to take */
 	struct seq_range at[];  /* by left */
 };
 
@@ -55,7 +56,7 @@ bool ranges_first(const struct ranges *r, struct seq_range *out);
 uint32_t ranges_bytes(const struct ranges *r);
 
 /* The n ranges stamped last, the latest first; returns how many there are. */
-unsigned ranges_recent(const struct ranges *r, struct seq_range out[], unsigned n);
+unsigned ranges_recent(struct ranges *r, struct seq_range out[], unsigned n);
 
 /* The index of the first range that ends behind `seq`; `count` when there is none. */
 unsigned ranges_ending_behind(const struct ranges *r, struct seq seq);

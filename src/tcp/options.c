@@ -80,7 +80,7 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 /* How many SACK blocks go along now: they leave at least half of a segment to text. */
 static unsigned sack_blocks(const struct tcp *tcp, const struct tcb *tcb)
 {
-	const struct ranges *ranges = reassembly_of(tcp, tcb);
+	struct ranges *ranges = reassembly_of(tcp, tcb);
 	unsigned n = tcb->timestamps ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
 	bool duplicate = !seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right);
 
@@ -100,7 +100,7 @@ uint32_t options_mss_with_sack(const struct tcp *tcp, const struct tcb *tcb)
 void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack)
 {
 	struct seq_range recent[TCP_SACK_MAX];
-	const struct ranges *ranges;
+	struct ranges *ranges;
 	unsigned n;
 
 	*out = (struct tcp_options){ 0 };

@@ -168,14 +168,16 @@ static struct sent *record_split(struct scoreboard *sb, struct pool *pool, struc
 	return right;
 }
 
-static struct sent *record_holding(const struct scoreboard *sb, const struct pool *pool, struct seq seq)
+static struct sent *record_holding(const struct scoreboard *sb, struct pool *pool, struct seq seq)
 {
 	uint32_t index = sb->lost_next != NONE && seq_le(at(pool, sb->lost_next)->seq, seq) ? sb->lost_next : sb->head;
 
 	if (sb->tail != NONE && seq_le(at(pool, sb->tail)->seq, seq))
 		index = sb->tail;
-	while (index != NONE && seq_le(at(pool, index)->end, seq))
+	while (index != NONE && seq_le(at(pool, index)->end, seq)) {
 		index = at(pool, index)->next;
+		pool->steps++;
+	}
 	CHECK(index != NONE && seq_le(at(pool, index)->seq, seq));
 	return at(pool, index);
 }
@@ -248,7 +250,7 @@ void scoreboard_acked(struct scoreboard *sb, struct pool *pool, struct seq una, 
 		if (seq_le(una, r->seq))
 			break;
 		n = seq_distance(end, r->seq);
-		d->steps++;
+		pool->steps++;
 		d->again |= r->ever;
 		if (r->sacked) {
 			sb->sacked_bytes -= n;
@@ -293,7 +295,7 @@ static void join(struct scoreboard *sb, struct pool *pool, struct sent *r)
 }
 
 /* The record that holds `left`, from the nearest known place; NULL: too far. */
-static struct sent *search(struct scoreboard *sb, const struct pool *pool, struct seq left, struct delivery *d)
+static struct sent *search(struct scoreboard *sb, struct pool *pool, struct seq left, struct delivery *d)
 {
 	uint32_t from[2] = { sb->top, sb->found }, index = sb->head;
 	uint32_t nearest = seq_distance(left, at(pool, index)->seq);
@@ -314,6 +316,7 @@ static struct sent *search(struct scoreboard *sb, const struct pool *pool, struc
 	while (d->steps++ < SCOREBOARD_STEPS_MAX) {
 		struct sent *r = at(pool, index);
 
+		pool->steps++;
 		if (seq_lt(left, r->seq)) {
 			index = r->previous;
 		} else if (seq_ge(left, r->end)) {
@@ -421,6 +424,7 @@ uint32_t scoreboard_detect(struct scoreboard *sb, struct pool *pool, uint32_t or
 	while (sb->oldest != NONE) {
 		struct sent *r = at(pool, sb->oldest);
 
+		pool->steps++;
 		if (!sent_before(r, order, end))
 			break;
 		if (r->sent_ns + timeout_ns > now) {
@@ -439,6 +443,7 @@ void scoreboard_lose(struct scoreboard *sb, struct pool *pool, bool renege)
 	for (uint32_t index = sb->head; index != NONE; index = at(pool, index)->next) {
 		struct sent *r = at(pool, index);
 
+		pool->steps++;
 		if (r->sacked && !renege)
 			continue;
 		if (r->sacked) {
@@ -457,11 +462,13 @@ void scoreboard_lose(struct scoreboard *sb, struct pool *pool, bool renege)
 void scoreboard_unlose(struct scoreboard *sb, struct pool *pool)
 {
 	uint32_t place = NONE;          /* everything up to here in the list by transmission is older */
+	unsigned left = SCOREBOARD_STEPS_MAX;
 
 	for (uint32_t index = sb->head; index != NONE; index = at(pool, index)->next) {
 		struct sent *r = at(pool, index);
 		uint32_t next;
 
+		pool->steps++;
 		if (!r->lost)
 			continue;
 		r->lost = false;
@@ -470,7 +477,8 @@ void scoreboard_unlose(struct scoreboard *sb, struct pool *pool)
 			continue;
 		if (place != NONE && (int32_t)(at(pool, place)->order - r->order) > 0)
 			place = NONE;
-		for (;;) {
+		/* After enough steps the rest goes where it stands: found later, or by the timer. */
+		for (; left > 0; left--, pool->steps++) {
 			next = place == NONE ? sb->oldest : at(pool, place)->later;
 			if (next == NONE || (int32_t)(at(pool, next)->order - r->order) > 0)
 				break;
@@ -487,11 +495,12 @@ bool scoreboard_reneged(const struct scoreboard *sb, const struct pool *pool)
 	return sb->head != NONE && at(pool, sb->head)->sacked;
 }
 
-bool scoreboard_lost(struct scoreboard *sb, const struct pool *pool, struct seq *seq, struct seq *end)
+bool scoreboard_lost(struct scoreboard *sb, struct pool *pool, struct seq *seq, struct seq *end)
 {
 	while (sb->lost_next != NONE) {
 		const struct sent *r = at(pool, sb->lost_next);
 
+		pool->steps++;
 		if (r->lost && !r->again) {
 			*seq = r->seq;
 			*end = r->end;

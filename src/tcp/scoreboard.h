@@ -67,7 +67,7 @@ struct scoreboard {
 struct delivery {
 	uint32_t acked_bytes;           /* by the cumulative number, not sacked before */
 	uint32_t sacked_bytes;          /* by SACK */
-	uint32_t steps;                 /* records looked at */
+	uint32_t steps;                 /* records looked at for SACK blocks */
 	bool any;                       /* the fields below are of something */
 	bool ever;                      /* the last transmitted of them was sent more than once */
 	bool mixed;
@@ -121,7 +121,7 @@ void scoreboard_unlose(struct scoreboard *sb, struct pool *pool);
 bool scoreboard_reneged(const struct scoreboard *sb, const struct pool *pool);
 
 /* The first text that is lost and was not sent again since; false: none. */
-bool scoreboard_lost(struct scoreboard *sb, const struct pool *pool, struct seq *seq, struct seq *end);
+bool scoreboard_lost(struct scoreboard *sb, struct pool *pool, struct seq *seq, struct seq *end);
 /* The last text sent that is not sacked; false: none. */
 bool scoreboard_last(const struct scoreboard *sb, const struct pool *pool, struct seq *seq, struct seq *end);
 

@@ -215,6 +215,7 @@ void tcp_stats(const struct tcp *tcp, struct eleven_stats *stats)
 	stats->retransmitted_segments = tcp->retransmitted_segments;
 	stats->bytes_in = tcp->bytes_in;
 	stats->bytes_out = tcp->bytes_out;
+	stats->steps = tcp->steps + tcp->sent.steps;
 	stats->connections = tcp->tcbs.used;
 	stats->syn_received = tcp->syn_received.used;
 	stats->time_wait = tcp->time_wait.used - tcp->time_wait_names;

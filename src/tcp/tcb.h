@@ -366,6 +366,7 @@ struct tcp {                            /* what all connections of a stack share
 	uint32_t port_counters_mask;
 	uint64_t challenge_window;      /* the second in which challenge ACKs are counted */
 	uint32_t challenge_left;
+	uint64_t steps;                 /* of lists walked, but for records of segments: those are in sent.steps */
 	uint64_t cookies_until;         /* third ACKs may bring SYN cookies until then */
 	uint64_t resets_received, resets_sent, active_opens, passive_opens, attempt_fails;
 	uint64_t segments_in, segments_out, retransmitted_segments, bytes_in, bytes_out;

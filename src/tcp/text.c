@@ -137,6 +137,7 @@ static void text_out_of_order(struct work *w, struct seq text)
 	struct tcb *tcb = w->tcb;
 	uint32_t offset = seq_distance(text, tcb->rcv.nxt);
 	struct ranges *ranges;
+	bool added;
 
 	tcb->want.ack_now = true;       /* RFC 5681 §4.2: at once, it tells of the gap */
 	if (tcb->read_shut)
@@ -149,7 +150,10 @@ static void text_out_of_order(struct work *w, struct seq text)
 		return;
 	}
 	text_place(tcp, tcb, text, w->seg.text, w->seg.text_bytes);
-	if (!ranges_add(ranges, text, seq_add(text, w->seg.text_bytes))) {
+	added = ranges_add(ranges, text, seq_add(text, w->seg.text_bytes));
+	tcp->steps += ranges->steps;
+	ranges->steps = 0;
+	if (!added) {
 		rule(tcp, tcb, TEXT_TOO_MANY_GAPS);     /* what was placed is nothing to anybody */
 		return;
 	}
@@ -167,6 +171,7 @@ static void text_deliver(struct tcp *tcp, struct tcb *tcb, uint32_t bytes)
 	if (ranges) {
 		while (ranges_first(ranges, &first) && seq_le(first.left, end)) {
 			end = seq_max(end, first.right);
+			tcp->steps += 1 + ranges->count / 16;
 			ranges_trim_left(ranges, end);
 		}
 		tcb->want.ack_now = true;       /* RFC 5681 §4.2: it fills a gap, or part of it */

@@ -76,12 +76,15 @@ static void step_add(struct model *model, struct random *random, uint32_t longes
 	bool in[WIDTH + 1];
 	uint32_t from = left, to = right;
 
+	model->ranges.steps = 0;
 	memcpy(before, model->room, sizeof(before));
 	memcpy(in, model->in, sizeof(in));
 	for (uint32_t i = left; i < right; i++)
 		in[i] = true;
 	if (model_ranges(in) > RANGES_MAX) {
 		assert_false(ranges_add(&model->ranges, number(model, left), number(model, right)));
+		assert_in_range(model->ranges.steps, 1, 2 * RANGES_MAX);
+		model->ranges.steps = 0;
 		assert_memory_equal(before, model->room, sizeof(before));
 		return;
 	}
@@ -113,7 +116,7 @@ static void step_trim(struct model *model, struct random *random)
 }
 
 /* RFC 2018 §4: the blocks received last come first. */
-static void check_recent(const struct model *model, unsigned n)
+static void check_recent(struct model *model, unsigned n)
 {
 	struct seq_range recent[RANGES_MAX + 1];
 	unsigned found = ranges_recent(&model->ranges, recent, n);

@@ -147,6 +147,98 @@ static void test_V8_alternate_blocks(void **state)
 	assert_int_equal(s->tcp->sent.used, 0);
 }
 
+static uint64_t steps_now(const struct script *s)
+{
+	struct eleven_stats stats = { 0 };
+
+	tcp_stats(s->tcp, &stats);
+	return stats.steps;
+}
+
+/*
+ * V8, V7: work for one ACK.  4,000 segments of 48 bytes in flight, and blocks that make the search go from one end to
+ * the other, with and without an undo of everything: it never exceeds a bound that does not depend on what came before.
+ */
+static void test_V8_steps_for_an_ACK_are_bounded(void **state)
+{
+	struct script *s = *state;
+	static char text[200000];
+	uint64_t before, most = 0;
+	uint32_t una, end;
+
+	s->config.mss_least = 48;
+	s->config.sent_records_max = s->config.sent_records_each = 8192;
+	s->config.slow_start_unlimited = 1;
+	s->config.buffer_bytes = 4 << 20;
+	s->config.send_buffer = 1 << 20;
+	restart(s);
+	s->sack = true;
+	to_listen(s);
+	in(s, "S 0:0(0) win 65535 <mss 48,sackOK,nop,wscale 7>");
+	out(s, "S. 0:0(0) ack 1 <...>");
+	in(s, ". 1:1(0) ack 1 win 65535");
+	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
+	for (unsigned i = 0; i < 12 || status_of(s).send_queue > 0; i++) {
+		if (i < 12)
+			tcp_send(s->tcp, s->h, text, sizeof(text), 0, s->now);
+		drain(s);
+		in_f(s, ". 1:1(0) ack %u win 65535", status_of(s).snd_nxt - s->our_iss.value);
+	}
+	option(s, ELEVEN_OPTION_NODELAY, 1);
+	for (unsigned i = 0; i < 4000; i++) {           /* each a record of its own */
+		tcp_send(s->tcp, s->h, text, 48, 0, s->now);
+		drain(s);
+		pass(s, US(1));
+	}
+	una = status_of(s).snd_una - s->our_iss.value;
+	end = status_of(s).snd_max - s->our_iss.value;
+	assert_true(s->tcp->sent.used > 3000);
+	for (uint32_t k = 0; k < 1500; k++) {
+		uint32_t low = una + 48 * (1 + k * 2), high = end - 48 * (1 + k % 3), middle = (low + high) / 96 * 48;
+		uint32_t edges[8] = { low, low + 48, high - 48, high, middle, middle + 48, low + 96, low + 97 };
+
+		before = steps_now(s);
+		in_sack(s, una, edges, 4);
+		drain(s);
+		pass(s, US(1));
+		most = steps_now(s) - before > most ? steps_now(s) - before : most;
+	}
+	print_message("V8: at most %llu steps for an ACK with 4,000 records\n", (unsigned long long)most);
+	assert_true(most > 0 && most <= 10000);
+	before = steps_now(s);
+	pass_timeout(s);
+	drain(s);
+	assert_true(steps_now(s) - before <= 20000);    /* a timeout looks at each record once, and some twice */
+	in_f(s, ". 1:1(0) ack %u win 65535", end);
+	assert_int_equal(s->tcp->sent.used, 0);
+}
+
+/* V55: bytes at random places of a window, a thousand gaps: steps for each, and what is held. */
+static void test_V55_steps_for_a_segment_are_bounded(void **state)
+{
+	struct script *s = *state;
+	struct random random;
+	uint64_t before, most = 0;
+
+	random_seed(&random, 55);
+	s->config.gaps_max = 1024;
+	restart(s);
+	s->sack = true;
+	to_established(s);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint32_t at = 3 + (uint32_t)random_below(&random, 60000);
+
+		before = steps_now(s);
+		in_f(s, ". %u:%u(1) ack 1 win 65535", at, at + 1);
+		drain(s);
+		most = steps_now(s) - before > most ? steps_now(s) - before : most;
+	}
+	print_message("V55: at most %llu steps for a segment of one byte\n", (unsigned long long)most);
+	assert_true(most > 0 && most <= 4 * 1024);
+	assert_true(status_of(s).out_of_order <= 65535);
+	state_is(s, ELEVEN_ESTABLISHED);
+}
+
 /* The same with next to no records, and none: text still gets through, by timeouts if need be. */
 static void test_V9_no_memory_for_records(void **state)
 {
@@ -234,6 +326,8 @@ int main(void)
 		ATTACK(test_V7_malformed_blocks),
 		ATTACK(test_V7_lengths_of_the_option),
 		ATTACK(test_V8_alternate_blocks),
+		ATTACK(test_V8_steps_for_an_ACK_are_bounded),
+		ATTACK(test_V55_steps_for_a_segment_are_bounded),
 		ATTACK(test_V9_no_memory_for_records),
 		ATTACK(test_V48_overlaps),
 	};
