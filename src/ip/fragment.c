@@ -164,15 +164,19 @@ static struct assembly *assembly_get(struct ip *ip, const struct fragment *packe
  * The last fragment that begins before `offset`, index + 1, 0: none.  Fragments mostly come in order, so the
  * last is looked at first.
  */
-static uint32_t assembly_before(const struct ip *ip, const struct assembly *a, uint32_t offset)
+static uint32_t assembly_before(struct ip *ip, const struct assembly *a, uint32_t offset)
 {
 	const struct pool *blocks = &ip->fragments.blocks;
-	uint32_t before = 0;
+	uint32_t before = 0, steps = 0;
 
 	if (a->last && block_at(blocks, a->last)->offset < offset)
 		return a->last;
-	for (uint32_t at = a->first; at && block_at(blocks, at)->offset < offset; at = block_at(blocks, at)->next_piece)
+	for (uint32_t at = a->first; at && block_at(blocks, at)->offset < offset; steps++) {
 		before = at;
+		at = block_at(blocks, at)->next_piece;
+	}
+	if (steps > ip->fragments.steps_most)
+		ip->fragments.steps_most = steps;
 	return before;
 }
 

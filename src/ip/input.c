@@ -66,11 +66,15 @@ static enum rule source_rule(const struct ip *ip, uint32_t source)
 	return interface_of(ip, source) ? RULE_IP_SOURCE_OURS : RULE_NONE;
 }
 
-static enum rule destination_rule(const struct ip *ip, const struct address *destination, bool link_group)
+static enum rule destination_rule(const struct ip *ip, const struct address *destination, uint8_t interface,
+				  bool link_group)
 {
 	uint32_t value = address_v4_value(destination);
+	const struct interface *owner = interface_of(ip, value);
 
-	if (interface_of(ip, value))
+	if (owner && ip->strong_host && owner != &ip->interfaces[interface])
+		return RULE_IP_WRONG_INTERFACE;
+	if (owner)
 		return link_group ? RULE_IP_LINK_BROADCAST : RULE_NONE;
 	if (value >> 24 == 127)
 		return RULE_IP_LOOPBACK_FROM_WIRE;
@@ -167,7 +171,7 @@ static enum rule packet_rule(const struct ip *ip, const struct ipv4 *parsed, enu
 		if (!ip_is_local(ip, &parsed->destination))
 			address = RULE_IP_NOT_OURS;
 	} else {
-		address = destination_rule(ip, &parsed->destination, link_group);
+		address = destination_rule(ip, &parsed->destination, interface, link_group);
 		if (address == RULE_NONE)
 			address = source_rule(ip, address_v4_value(&parsed->source));
 	}
@@ -197,7 +201,7 @@ static bool is_plain_segment(const struct ip *ip, const uint8_t *bytes, uint32_t
 	for (uint32_t i = 0; i < ip->interface_count; i++) {
 		const struct interface *each = &ip->interfaces[i];
 
-		ours |= destination == each->address;
+		ours |= destination == each->address && (i == interface || !ip->strong_host);
 		if (source == each->address || route_is_subnet_broadcast(each, source))
 			return false;
 	}
@@ -245,7 +249,7 @@ static enum ip_input ipv4_input(struct ip *ip, const struct eleven_packet *packe
 	}
 	fault = ipv4_parse(&parsed, bytes, length);
 	rule = packet_rule(ip, &parsed, fault, length, packet->interface, link_group);
-	if (rule == RULE_IP_NOT_OURS || rule == RULE_IP_GROUP) {
+	if (rule == RULE_IP_NOT_OURS || rule == RULE_IP_GROUP || rule == RULE_IP_WRONG_INTERFACE) {
 		trace_count(ip->trace, rule);
 		return IP_CONSUMED;
 	}

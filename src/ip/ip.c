@@ -50,6 +50,7 @@ struct ip *ip_init(void *memory, const struct eleven_config *config, struct trac
 	ip->gateways_again = ip->id_at = TIME_NEVER;
 	at += ALIGN(sizeof(struct ip));
 	ip->peers = (uint32_t)config->neighbours_max;
+	ip->strong_host = config->strong_host;
 	ip->ids = (struct identity *)at;
 	ip->next_hops = (struct next_hop *)(ip->ids + ip->peers);
 	at += ALIGN(peers_bytes(config));

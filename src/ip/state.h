@@ -164,6 +164,7 @@ struct fragments {
 	struct list use;                /* longest without a fragment first: thrown out first */
 	uint8_t *whole;                 /* IP_FRAGMENT_HEADER_MAX bytes for the header, then the joined payload */
 	uint32_t whole_bytes;           /* room for payload */
+	uint32_t steps_most;            /* fragments looked at for the place of one, at most so far */
 };
 
 /* ---- ICMP and ARP messages of our own: reply.c, arp.c, output.c */
@@ -219,6 +220,7 @@ struct ip {
 	struct replies replies;
 	struct arp_reply arp_replies[IP_ARP_REPLIES_MAX];
 	uint32_t arp_first, arp_count;  /* ring */
+	bool strong_host;               /* an address is ours only by its own interface: RFC 1122 §3.3.4.2 */
 	struct identity *ids;           /* `peers` of them */
 	uint32_t peers;
 	uint64_t id_at;                 /* when who waits for an identification may have one; TIME_NEVER: nobody */
