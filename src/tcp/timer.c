@@ -275,6 +275,12 @@ static void timeout_text(struct tcp *tcp, struct tcb *tcb)
 		give_up(tcp, tcb, most == tcp->config.retries_max ? RULE_GIVEN_UP_RETRIES : RULE_GIVEN_UP_ORPHAN);
 		return;
 	}
+	if (orphan && (tcb->persisting || tcb->snd.wnd == 0) && tcb->rtt.rto_ns >= tcp->config.rto_most) {
+		/* Deviation: MUST-37 would let a peer hold what no program wants any more for ever (CVE-2008-4609). */
+		output_reset(tcp, tcb);
+		give_up(tcp, tcb, RULE_GIVEN_UP_ORPHAN);
+		return;
+	}
 	if (tcb->persisting || tcb->snd.wnd == 0) {
 		rule(tcp, tcb, TIMEOUT_PERSIST);
 		tcb->want.probe = true;
