@@ -194,7 +194,7 @@ def unit_tests(build, label, only):
     for test in json.loads(listed.stdout):
         name = f"{label}/{test['name']}"
         if only in name:
-            yield name, test["cmd"], test["timeout"]
+            yield name, test["cmd"], test["timeout"] * (10 if os.environ.get("ELEVEN_FULL") else 1)
 
 
 class Report:
@@ -246,7 +246,7 @@ def main():
     if built.failed:
         report.add(built)
     run_units(report, build, "unit", options.only)
-    for script in ("tidy.py", "purity.py"):
+    for script in ("tidy.py", "purity.py", "vulnerabilities.py"):
         path = SOURCE / "scripts" / script
         if path.exists() and options.only in f"house/{script}":
             report.add(run(f"house/{script}", [str(path), str(build)], 120))

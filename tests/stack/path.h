@@ -206,6 +206,10 @@ static inline void path_take(struct path *p, unsigned from, const struct eleven_
 		at = (uint16_t)(at + out->slice[i].length);
 	}
 	packet->to = (uint8_t)(packet->bytes[19] - 1);
+	if (packet->bytes[16] != 10 || packet->to >= p->stacks) {
+		free(packet);           /* to one whom an attacker invented */
+		return;
+	}
 	path_push(p, packet);
 }
 
