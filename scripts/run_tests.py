@@ -189,12 +189,12 @@ def configure(build, *options):
 
 
 def unit_tests(build, label, only):
-    """Every cmocka program of a build directory, as (name, command, timeout)."""
+    """Every cmocka program of a build directory, as (name, command, timeout, environment)."""
     listed = subprocess.run(["meson", "introspect", "--tests", str(build)], capture_output=True, text=True, check=True)
     for test in json.loads(listed.stdout):
         name = f"{label}/{test['name']}"
         if only in name:
-            yield name, test["cmd"], test["timeout"] * (10 if os.environ.get("ELEVEN_FULL") else 1)
+            yield name, test["cmd"], test["timeout"] * (10 if os.environ.get("ELEVEN_FULL") else 1), test["env"]
 
 
 class Report:
@@ -225,8 +225,8 @@ def run_units(report, build, label, only):
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", BUILD=str(build), SOURCE=str(SOURCE),
                ASAN_OPTIONS="detect_stack_use_after_return=1", UBSAN_OPTIONS="print_stacktrace=1")
     with ThreadPoolExecutor(JOBS) as pool:
-        jobs = [pool.submit(run, name, command, timeout, env, SOURCE)
-                for name, command, timeout in unit_tests(build, label, only)]
+        jobs = [pool.submit(run, name, command, timeout, dict(env, **own), SOURCE)
+                for name, command, timeout, own in unit_tests(build, label, only)]
         for job in jobs:
             report.add(job.result())
 

@@ -86,6 +86,8 @@ static void answer_hosts(void *context, struct control_client *client, const str
 		memcpy(hosts[i].link, s->link->name, sizeof(hosts[i].link));
 		hosts[i].address = s->interface.address;
 		hosts[i].prefix_bits = s->interface.prefix_bits;
+		hosts[i].address6 = s->interface.address6;
+		hosts[i].prefix6_bits = s->interface.prefix6_bits;
 		hosts[i].mtu = s->interface.mtu;
 		hosts[i].profile = s->config.profile;
 		hosts[i].kind = s->interface.kind;

@@ -10,6 +10,7 @@
 #include "host/units.h"
 #include "link/impair.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 #include "wire/print.h"
 #include "wire/tcp.h"
 
@@ -138,6 +139,29 @@ void link_show(const struct impair *impair, char *to, size_t bytes)
 		show_rule(&text, impair, &match, left);
 }
 
+static void show_packet6(struct text *text, const uint8_t *packet, uint32_t length)
+{
+	char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], line[SEGMENT_PRINT_MAX];
+	struct segment segment;
+	struct ipv6 ip;
+
+	if (ipv6_parse_quoted(&ip, packet, length) != IPV6_OK) {
+		text_add(text, "%u bytes, no IPv6 header\n", length);
+		return;
+	}
+	address_print(source, sizeof(source), &ip.source);
+	address_print(destination, sizeof(destination), &ip.destination);
+	if (ip.next_header != IPV6_TCP || segment_parse(&segment, ip.payload, length - IPV6_HEADER_BYTES) != TCP_OK) {
+		text_add(text, "%s > %s next header %u, %u bytes\n", source, destination, ip.next_header,
+			 IPV6_HEADER_BYTES + ip.payload_bytes);
+		return;
+	}
+	segment.text_bytes = ip.payload_bytes - segment.header_bytes;
+	segment_print(line, sizeof(line), &segment, seq_of(0), seq_of(0));
+	text_add(text, "[%s]:%u > [%s]:%u %s\n", source, segment.source_port, destination, segment.destination_port,
+		 line);
+}
+
 void link_show_packet(char *to, size_t bytes, const uint8_t *packet, uint32_t length, enum eleven_link_kind kind)
 {
 	struct text text = { to, bytes, 0 };
@@ -147,8 +171,12 @@ void link_show_packet(char *to, size_t bytes, const uint8_t *packet, uint32_t le
 	struct ipv4 ip;
 
 	to[0] = 0;
+	if (length > network && packet[network] >> 4 == 6) {
+		show_packet6(&text, packet + network, length - network);
+		return;
+	}
 	if (length < network || ipv4_parse_quoted(&ip, packet + network, length - network) != IPV4_OK) {
-		text_add(&text, "%u bytes, not IPv4\n", length);
+		text_add(&text, "%u bytes, neither IPv4 nor IPv6\n", length);
 		return;
 	}
 	address_print(source, sizeof(source), &ip.source);

@@ -81,8 +81,8 @@ struct control_filter {
 struct control_host {
 	char name[CONTROL_HOST_MAX];
 	char link[32];                  /* "wire", "tun tun0" */
-	struct eleven_address address;
-	uint32_t prefix_bits;
+	struct eleven_address address, address6;        /* all zero: none of that family */
+	uint32_t prefix_bits, prefix6_bits;
 	uint32_t mtu;
 	uint32_t profile;               /* enum eleven_profile */
 	uint32_t kind;                  /* enum eleven_link_kind */

@@ -124,10 +124,12 @@ static unsigned host_index(const struct capture *capture, const char *name)
 	return i;
 }
 
-static bool host_has_address(const struct capture *capture, const uint8_t v4[4])
+/* Is the packet's source, or its destination, one of the hosts'? */
+static bool host_has_address(const struct capture *capture, const uint8_t *ip, bool source)
 {
 	for (unsigned i = 0; i < capture->host_count; i++) {
-		if (memcmp(capture->hosts[i].address.bytes + 12, v4, 4) == 0)
+		if (ip[0] >> 4 == 4 ? memcmp(capture->hosts[i].address.bytes + 12, ip + (source ? 12 : 16), 4) == 0
+				    : memcmp(capture->hosts[i].address6.bytes, ip + (source ? 8 : 24), 16) == 0)
 			return true;
 	}
 	return false;
@@ -204,7 +206,8 @@ static const uint8_t *ip_header(const struct held *held, uint32_t *n)
 {
 	uint32_t offset = held->kind == ELEVEN_LINK_ETHERNET ? 14 : 0;
 
-	if (held->length < offset + 20 || held->bytes[offset] >> 4 != 4)
+	if (held->length < offset + 20 ||
+	    !(held->bytes[offset] >> 4 == 4 || (held->bytes[offset] >> 4 == 6 && held->length >= offset + 40)))
 		return NULL;
 	*n = held->length - offset;
 	return held->bytes + offset;
@@ -213,11 +216,15 @@ static const uint8_t *ip_header(const struct held *held, uint32_t *n)
 /* The same packet, whatever became of its checksums and its time to live. */
 static bool same_packet(const struct held *a, const struct held *b)
 {
-	uint32_t a_bytes, b_bytes, header;
+	uint32_t a_bytes = 0, b_bytes = 0, header;
 	const uint8_t *p = ip_header(a, &a_bytes), *q = ip_header(b, &b_bytes);
 
 	if (p == NULL || q == NULL || a_bytes != b_bytes)
 		return false;
+	if (p[0] >> 4 == 6)     /* all but the hop limit and TCP's checksum */
+		return q[0] >> 4 == 6 && memcmp(p, q, 7) == 0 && memcmp(p + 8, q + 8, 32) == 0 &&
+		       (a_bytes < 58 ? memcmp(p + 40, q + 40, a_bytes - 40) == 0
+				     : memcmp(p + 40, q + 40, 16) == 0 && memcmp(p + 58, q + 58, a_bytes - 58) == 0);
 	header = (p[0] & 15u) * 4u;
 	if (header < 20 || a_bytes < header + 18)
 		return a_bytes >= 20 && memcmp(p + 12, q + 12, a_bytes - 12) == 0;
@@ -260,8 +267,8 @@ void capture_packet(struct capture *capture, const struct control_packet *packet
 	memcpy(held->bytes, bytes, packet->length);
 	ip = ip_header(held, &n);
 	if (ip != NULL && packet->out)
-		held->expected = host_has_address(capture, ip + 16);
-	if (ip != NULL && !packet->out && host_has_address(capture, ip + 12)) {
+		held->expected = host_has_address(capture, ip, false);
+	if (ip != NULL && !packet->out && host_has_address(capture, ip, true)) {
 		sent = find_sent(capture, held);
 		if (sent != NULL) {
 			sent->arrived = number;

@@ -96,7 +96,7 @@ void eleven_source_conn(struct conn_view *conn, const struct control_status *fro
 	conn->local = status->local;
 	conn->remote = status->remote;
 	memcpy(local.bytes, status->local.address.bytes, sizeof(local.bytes));
-	conn->family = address_is_v4(&local) || address_is_any(&local) ? 4 : 6;
+	conn->family = address_is_v4(&local) || (status->state == ELEVEN_CLOSED && address_is_any(&local)) ? 4 : 6;
 	conn->state = status->state < ELEVEN_STATES ? status->state : ELEVEN_CLOSED;
 	conn->previous = status->previous_state < ELEVEN_STATES ? status->previous_state : ELEVEN_STATES;
 	if (conn->state == ELEVEN_TIME_WAIT && conn->previous == ELEVEN_CLOSED)

@@ -50,6 +50,8 @@ const char *text_endpoint(char out[TEXT_ENDPOINT_MAX], const struct eleven_endpo
 	memcpy(a.bytes, endpoint->address.bytes, sizeof(a.bytes));
 	if (address_is_any(&a))
 		a = address_v4(0);
+	if (!address_is_v4(&a))
+		return text_endpoint_of(out, 6, endpoint);
 	used = address_print(out, TEXT_ENDPOINT_MAX, &a);
 	if (endpoint->port == 0)
 		snprintf(out + used, TEXT_ENDPOINT_MAX - used, ":*");
@@ -81,6 +83,19 @@ bool text_endpoint_parse(struct eleven_endpoint *endpoint, const char *text)
 	memset(endpoint, 0, sizeof(*endpoint));
 	if (n == 0 && colon == NULL)
 		return false;
+	if (address_parse(&address, text)) {    /* one of IPv6 alone has colons, too */
+		memcpy(endpoint->address.bytes, address.bytes, sizeof(address.bytes));
+		return true;
+	}
+	if (text[0] == '[') {                   /* [address] or [address]:port */
+		const char *end = strchr(text, ']');
+
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return false;
+		text++;
+		n = (size_t)(end - text);
+		colon = end[1] == ':' ? end + 1 : NULL;
+	}
 	if (n > 0) {
 		if (n >= sizeof(address_text))
 			return false;

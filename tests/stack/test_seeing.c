@@ -17,12 +17,13 @@ static void outs_take(struct wire *w, unsigned i)
 	while ((n = eleven_output(w->stack[i], out, WIRE_BATCH, w->now)) > 0)
 		for (unsigned j = 0; j < n; j++) {
 			const uint8_t *bytes = out[j].slice[0].bytes;
-			bool tcp = wire_u16(bytes + 12) == 0x0800 && bytes[14 + 9] == 6;
+			bool ip = wire_u16(bytes + 12) == (wire_is_v6() ? 0x86dd : 0x0800);
+			bool tcp = ip && wire_is_tcp(bytes + 14);
 
 			assert_true(outs_count < OUTS);
 			outs[outs_count].stack = i;
 			outs[outs_count].serial = out[j].serial;
-			outs[outs_count++].seq = tcp ? wire_u32(bytes + 14 + 20 + 4) : 0;
+			outs[outs_count++].seq = tcp ? wire_u32(bytes + 14 + wire_ip_header(bytes + 14) + 4) : 0;
 			wire_take(w, i, &out[j]);
 		}
 }

@@ -73,7 +73,7 @@ static void test_smallest_mtu(void **state)
 
 		wire_defaults(&w, 2, 80 + which);
 		link_choose(&w, which);
-		w.mtu = 68;
+		w.mtu = wire_is_v6() ? 1280 : 68;
 		w.loss_permille = which * 10;
 		wire_start(&w);
 		transfer_and_clean(&w, 20000, 20000);
@@ -94,7 +94,7 @@ static void test_random_wires(void **state)
 		w.jitter_ns = random_below(&w.random, 2) ? MS(random_below(&w.random, 10)) : 0;
 		w.loss_permille = (unsigned)random_below(&w.random, 50);
 		w.duplicate_permille = (unsigned)random_below(&w.random, 50);
-		w.mtu = 576 + (uint32_t)random_below(&w.random, 9000);
+		w.mtu = (wire_is_v6() ? 1280 : 576) + (uint32_t)random_below(&w.random, 9000);
 		wire_start(&w);
 		transfer_and_clean(&w, random_below(&w.random, 500000), random_below(&w.random, 500000));
 		wire_end(&w);

@@ -73,13 +73,36 @@ struct wire {
 	unsigned seen_count[WIRE_STACKS];
 };
 
+/* TEST_FAMILY=6 runs the same over IPv6: fd00::a00:1 for 10.0.0.1, ::1 for 127.0.0.1, and an MTU with as much room. */
+static inline bool wire_is_v6(void)
+{
+	const char *family = getenv("TEST_FAMILY");
+
+	return family && family[0] == '6';
+}
+
+static inline uint32_t wire_mtu(uint32_t mtu)
+{
+	return wire_is_v6() ? mtu + 20 : mtu;
+}
+
 static inline struct eleven_endpoint endpoint(uint32_t address, uint16_t port)
 {
 	struct eleven_endpoint made = { .port = port };
 
-	made.address.bytes[10] = made.address.bytes[11] = 0xff;
 	for (int i = 0; i < 4; i++)
 		made.address.bytes[12 + i] = (uint8_t)(address >> (24 - 8 * i));
+	if (!wire_is_v6()) {
+		made.address.bytes[10] = made.address.bytes[11] = 0xff;
+	} else if (address >> 24 == 127) {
+		made.address.bytes[12] = made.address.bytes[13] = made.address.bytes[14] = 0;
+		made.address.bytes[15] = 1;
+	} else if (address >> 28 >= 0xe) {
+		made.address.bytes[0] = 0xff;
+		made.address.bytes[1] = 2;
+	} else if (address != 0) {
+		made.address.bytes[0] = 0xfd;
+	}
 	return made;
 }
 
@@ -111,7 +134,17 @@ static inline uint16_t wire_sum(uint64_t sum, const uint8_t *bytes, uint32_t n)
 
 static inline uint64_t wire_pseudo(const uint8_t *ip, uint32_t bytes)
 {
-	return wire_sum(6 + (uint64_t)bytes, ip + 12, 8);
+	return ip[0] >> 4 == 6 ? wire_sum(6 + (uint64_t)bytes, ip + 8, 32) : wire_sum(6 + (uint64_t)bytes, ip + 12, 8);
+}
+
+static inline unsigned wire_ip_header(const uint8_t *ip)
+{
+	return ip[0] >> 4 == 6 ? 40 : (ip[0] & 15u) * 4;
+}
+
+static inline bool wire_is_tcp(const uint8_t *ip)
+{
+	return ip[ip[0] >> 4 == 6 ? 6 : 9] == 6;
 }
 
 static inline void wire_defaults(struct wire *w, unsigned stacks, uint64_t seed)
@@ -134,12 +167,20 @@ static inline void wire_defaults(struct wire *w, unsigned stacks, uint64_t seed)
 	}
 }
 
+static inline void wire_run(struct wire *w, uint64_t for_ns);
+
+/* Until addresses on Ethernet are ours: duplicates are looked for during a second. */
+static inline void wire_settle(struct wire *w)
+{
+	wire_run(w, SEC(3));
+}
+
 static inline void wire_start(struct wire *w)
 {
 	for (unsigned i = 0; i < w->stacks; i++) {
 		size_t bytes = eleven_size(&w->config[i]);
 		struct eleven_interface interface = {
-			.kind = w->kind, .prefix_bits = 24, .mtu = w->mtu,
+			.kind = w->kind, .mtu = wire_mtu(w->mtu),
 			.mac = { 2, 0, 0, 0, 0, (uint8_t)(i + 1) },
 			.checksum_offload = w->offload, .segment_bytes_max = w->segment_bytes_max,
 		};
@@ -148,11 +189,19 @@ static inline void wire_start(struct wire *w)
 		w->memory[i] = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
 		assert_non_null(w->memory[i]);
 		memset(w->memory[i], 0, bytes);
-		interface.address = endpoint(wire_address(i), 0).address;
+		if (wire_is_v6()) {
+			interface.address6 = endpoint(wire_address(i), 0).address;
+			interface.prefix6_bits = 64;
+		} else {
+			interface.address = endpoint(wire_address(i), 0).address;
+			interface.prefix_bits = 24;
+		}
 		assert_int_equal(eleven_create(&w->stack[i], w->memory[i], bytes, &w->config[i], w->now), 0);
 		assert_int_equal(eleven_interface_add(w->stack[i], &interface), 0);
 		eleven_trace_kinds(w->stack[i], ~0u);
 	}
+	if (wire_is_v6() && w->kind == ELEVEN_LINK_ETHERNET)
+		wire_settle(w);
 }
 
 static inline void wire_end(struct wire *w)
@@ -202,10 +251,10 @@ static inline void wire_print(const struct wire_segment *s)
 static inline void wire_carry(struct wire *w, struct wire_packet *packet, unsigned offset)
 {
 	uint8_t *ip = packet->bytes + offset;
-	unsigned ip_header = (ip[0] & 15u) * 4;
-	bool is_ip = offset == 0 || wire_u16(packet->bytes + 12) == 0x0800;
+	unsigned ip_header = wire_ip_header(ip);
+	bool is_ip = offset == 0 || wire_u16(packet->bytes + 12) == (wire_is_v6() ? 0x86dd : 0x0800);
 
-	if (is_ip && ip[9] == 6) {
+	if (is_ip && wire_is_tcp(ip)) {
 		uint8_t *tcp = ip + ip_header;
 		struct wire_segment s = {
 			.from = packet->from, .now = w->now, .flags = tcp[13], .seq = wire_u32(tcp + 4),
@@ -246,11 +295,15 @@ static inline void wire_store16(uint8_t *at, uint16_t value)
 /* Fills in both checksums. */
 static inline void wire_seal(uint8_t *ip, uint32_t length)
 {
-	unsigned ip_header = (ip[0] & 15u) * 4;
+	unsigned ip_header = wire_ip_header(ip);
 
-	wire_store16(ip + 2, (uint16_t)length);
-	wire_store16(ip + 10, 0);
-	wire_store16(ip + 10, (uint16_t)~wire_sum(0, ip, ip_header));
+	if (ip[0] >> 4 == 6) {
+		wire_store16(ip + 4, (uint16_t)(length - 40));
+	} else {
+		wire_store16(ip + 2, (uint16_t)length);
+		wire_store16(ip + 10, 0);
+		wire_store16(ip + 10, (uint16_t)~wire_sum(0, ip, ip_header));
+	}
 	wire_store16(ip + ip_header + 16, 0);
 	wire_store16(ip + ip_header + 16, (uint16_t)~wire_sum(wire_pseudo(ip, length - ip_header), ip + ip_header,
 							      length - ip_header));
@@ -260,7 +313,7 @@ static inline void wire_seal(uint8_t *ip, uint32_t length)
 static inline void wire_cut(struct wire *w, struct wire_packet *big, unsigned offset, uint32_t segment_bytes)
 {
 	const uint8_t *ip = big->bytes + offset;
-	unsigned headers = offset + (ip[0] & 15u) * 4, text_at;
+	unsigned headers = offset + wire_ip_header(ip), text_at;
 	uint32_t seq = wire_u32(big->bytes + headers + 4), done = 0, text;
 
 	text_at = headers + (big->bytes[headers + 12] >> 4) * 4u;
@@ -289,18 +342,22 @@ static inline void wire_judge(struct wire *w, const struct eleven_out *out, cons
 	const uint8_t *ip = bytes + offset;
 
 	assert_int_equal(offset, w->kind == ELEVEN_LINK_ETHERNET ? 14 : 0);
-	if (offset && wire_u16(bytes + 12) != 0x0800)
+	if (offset && wire_u16(bytes + 12) != (wire_is_v6() ? 0x86dd : 0x0800))
 		return;
-	ip_header = (ip[0] & 15u) * 4;
-	assert_int_equal(ip[0] >> 4, 4);
-	assert_int_equal(wire_u16(ip + 2), out->length - offset);
-	assert_int_equal(wire_sum(0, ip, ip_header), 0xffff);
-	if (ip[9] != 6)
+	ip_header = wire_ip_header(ip);
+	assert_int_equal(ip[0] >> 4, wire_is_v6() ? 6 : 4);
+	if (wire_is_v6()) {
+		assert_int_equal(wire_u16(ip + 4) + 40, out->length - offset);
+	} else {
+		assert_int_equal(wire_u16(ip + 2), out->length - offset);
+		assert_int_equal(wire_sum(0, ip, ip_header), 0xffff);
+	}
+	if (!wire_is_tcp(ip))
 		return;
 	assert_int_equal(out->checksum_start, offset + ip_header);
 	assert_int_equal(out->checksum_offset, 16);
 	if (out->segment_bytes == 0)
-		assert_true(out->length - offset <= w->mtu);
+		assert_true(out->length - offset <= wire_mtu(w->mtu));
 	if (out->flags & ELEVEN_PACKET_CHECKSUM_PARTIAL) {
 		uint32_t bytes_summed = out->length - offset - ip_header;
 
@@ -392,7 +449,7 @@ static inline void wire_deliver(struct wire *w)
 			struct eleven_packet in = { packet->bytes, packet->length, 0, packet->flags,
 						    packet->segment_bytes };
 			bool mine = w->kind == ELEVEN_LINK_ETHERNET ||
-				    wire_u32(packet->bytes + 16) == wire_address(i);
+				    wire_u32(packet->bytes + (wire_is_v6() ? 36 : 16)) == wire_address(i);
 
 			if (i != packet->from && mine)
 				eleven_input(w->stack[i], &in, 1, w->now);

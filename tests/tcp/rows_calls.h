@@ -42,7 +42,7 @@ static void open_active_on_listener(struct script *s, const struct place *p)
 
 static void open_passive_again(struct script *s, const struct place *p)
 {
-	struct address any = address_v4(0);
+	struct address any = script_address(0);
 
 	(void)p;
 	to_open(s);

@@ -526,7 +526,7 @@ static void test_CWR_on_one_segment_alone(void **state)
 	struct script *s = *state;
 
 	restart(s);
-	tcp_interface_set(s->tcp, 0, 1500, 65000);
+	tcp_interface_set(s->tcp, 0, script_mtu(1500), 65000);
 	to_established_ecn(s, "mss 1460");
 	give(s, 60 * MSS);
 	assert_int_equal(drain_capable(s), 10 * MSS);

@@ -235,6 +235,7 @@ static void test_fragmentation_needed(void **state)
 {
 	struct script *s = *state;
 
+	script_of_v4("no path of IPv6 is smaller than 1280");
 	to_established(s);
 	give(s, 5840);
 	drain(s);
@@ -254,6 +255,7 @@ static void test_no_larger_packets_soon(void **state)
 {
 	struct script *s = *state;
 
+	script_of_v4("no path of IPv6 is smaller than 1280");
 	to_established(s);
 	give(s, 1460);
 	drain(s);
@@ -291,6 +293,7 @@ static void test_first_window_shrinks_with_the_MTU(void **state)
 {
 	struct script *s = *state;
 
+	script_of_v4("no path of IPv6 is smaller than 1280");
 	to_syn_sent(s);
 	error_arrives(s, s->our_iss, EMSGSIZE, false, 1000);
 	in(s, "S. 0:0(0) ack 1 win 65535 <mss 1460>");

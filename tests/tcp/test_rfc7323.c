@@ -456,6 +456,7 @@ static void test_path_MTU_discovery_is_there(void **state)
 {
 	struct script *s = *state;
 
+	script_of_v4("no path of IPv6 is smaller than 1280");
 	to_established(s);
 	give(s, 1448);
 	assert_true(out_any(s));

@@ -204,7 +204,7 @@ static void test_MUST_67_MSS_offered_is_what_the_interface_takes(void **state)
 {
 	struct script *s = *state;
 
-	tcp_interface_set(s->tcp, 0, 9000, 0);
+	tcp_interface_set(s->tcp, 0, script_mtu(9000), 0);
 	to_syn_sent(s);
 	assert_int_equal(s->last.options.mss, 9000 - 40);
 }

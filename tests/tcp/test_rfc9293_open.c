@@ -44,7 +44,7 @@ static void test_MUST_9_ISS_needs_the_secret(void **state)
 static void test_MUST_41_passive_open_disturbs_nothing(void **state)
 {
 	struct script *s = *state;
-	struct address any = address_v4(0);
+	struct address any = script_address(0);
 	eleven_handle second, first;
 
 	to_established(s);
@@ -61,7 +61,7 @@ static void test_MUST_41_passive_open_disturbs_nothing(void **state)
 static void test_MUST_42_listen_while_a_connection_of_the_port_opens(void **state)
 {
 	struct script *s = *state;
-	struct address any = address_v4(0);
+	struct address any = script_address(0);
 	eleven_handle listener;
 
 	assert_int_equal(tcp_open(s->tcp, &s->h, s->now), 0);
@@ -80,7 +80,7 @@ static void test_MUST_43_open_takes_a_local_address(void **state)
 {
 	struct script *s = *state;
 
-	s->us = address_v4(0x0a000063);
+	s->us = script_address(0x0a000063);
 	to_syn_sent(s);
 	assert_true(address_eq(&s->last_out.tuple->local, &s->us));
 	in(s, "S. 0:0(0) ack 1 win 65535 <mss 1460>");
@@ -253,7 +253,7 @@ static void test_STATUS_tells_all_of_it(void **state)
 
 static uint16_t port_for(struct script *s, uint32_t remote)
 {
-	struct address them = address_v4(remote);
+	struct address them = script_address(remote);
 	struct eleven_status status;
 	eleven_handle h;
 

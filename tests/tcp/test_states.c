@@ -260,7 +260,7 @@ static void test_SHLD_3_text_after_close_resets(void **state)
 static void test_bind_over_TIME_WAIT_address_in_use(void **state)
 {
 	struct script *s = *state;
-	struct address any = address_v4(0);
+	struct address any = script_address(0);
 	eleven_handle again;
 
 	to_time_wait(s);
