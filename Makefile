@@ -43,6 +43,8 @@ bench: configured
 	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench eleven-beside bench/bench-connections eleven >&2
 	@$(BUILD)/eleven-bench $(BENCH)
 	@bench/instructions.py $(BUILD)/eleven-bench $(filter --json,$(BENCH))
+	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven >&2
+	@bench/sockets.py $(BUILD) $(filter --json,$(BENCH))
 	@bench/watch.py $(BUILD)/eleven $(BUILD)/bench/bench-connections $(filter --json,$(BENCH))
 	@$(if $(filter --json,$(BENCH)),,$(BUILD)/eleven-beside --at-once 4 --rtt 10,50 --seconds 5 || \
 	 echo "goodput over poor wires beside the kernel was not measured")

@@ -46,6 +46,14 @@ static bool needs_owners(const struct netstat_command *c)
 	       c->sort != NULL || c->group != NULL || filter_needs_owners(c->filter);
 }
 
+/* tcp_info and the like, half of the cost of reading. */
+static bool needs_figures(const struct netstat_command *c)
+{
+	return c->json || c->table.since || c->table.timers || c->ss.info || c->ss.memory || c->ss.options ||
+	       c->ss.extended || c->columns.count > 0 || c->sort != NULL || c->group != NULL ||
+	       filter_needs_ages(c->filter);
+}
+
 #define STATE(name) (1u << ELEVEN_##name)
 
 /* By flags, where the filter names no state. */
@@ -104,6 +112,7 @@ static int rows_read(struct run *run, struct view *view)
 	if (!c->only_eleven) {
 		c->lens.owners = needs_owners(c);
 		c->lens.states = kernel_states(c);
+		c->lens.brief = !needs_figures(c);
 		error = lens_read(&c->lens, view, &report);
 		if (error == -ENOENT && c->lens.namespace != NULL)
 			verb_fail("there is no network namespace '%s': a name of 'ip netns', a process, or a path",
@@ -210,7 +219,7 @@ static void rows_print(struct run *run, struct conn_view **rows, size_t count)
 		columns_group(stdout, c->group, rows, count, !c->no_header, c->json);
 	} else if (c->json) {
 		for (size_t i = 0; i < count; i++)
-			json_line(stdout, note_json(rows[i]));
+			json_line(stdout, note_json(rows[i], c->ss.info || c->ss.extended));
 	} else if (c->columns.count > 0) {
 		columns_print(stdout, &c->columns, rows, count, !c->no_header);
 	} else if (c->manner == MANNER_SS) {
@@ -331,7 +340,8 @@ static int table(struct run *run)
 
 	if (error < 0)
 		return error;
-	view_sort(&view);
+	if (run->connected)     /* each source has sorted its own */
+		view_sort(&view);
 	if (c->manner == MANNER_NETSTAT)
 		names_of_net_tools(&view);
 	rows = calloc(view.count + 1, sizeof(*rows));

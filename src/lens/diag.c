@@ -261,6 +261,20 @@ static void fill_sub(struct conn_view *conn, const struct kernel_sock *sock)
 	conn->sub = sub;
 }
 
+/* Half of it is for tcp_info, which not every message has: info_bytes is 0 then, and nobody looks there. */
+static struct kernel_sock *sock_make(const struct nlmsghdr *message)
+{
+	const struct nlattr *attribute;
+	struct kernel_sock *sock;
+	bool full = false;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct inet_diag_msg))
+		full |= mnl_attr_get_type(attribute) == INET_DIAG_INFO;
+	sock = calloc(1, full ? sizeof(*sock) : offsetof(struct kernel_sock, info));
+	CHECK(sock != NULL);
+	return sock;
+}
+
 bool diag_read(struct conn_view *conn, const struct nlmsghdr *message, uint64_t netns)
 {
 	const struct inet_diag_msg *from;
@@ -273,8 +287,7 @@ bool diag_read(struct conn_view *conn, const struct nlmsghdr *message, uint64_t 
 	if ((from->idiag_family != AF_INET && from->idiag_family != AF_INET6) || from->idiag_state == 0 ||
 	    from->idiag_state >= KERNEL_STATES)
 		return false;
-	sock = calloc(1, sizeof(*sock));
-	CHECK(sock != NULL);
+	sock = sock_make(message);
 	mnl_attr_for_each(attribute, message, sizeof(*from))
 		read_attribute(sock, attribute);
 	sock->state = from->idiag_state == KERNEL_NEW_SYN_RECV ? KERNEL_SYN_RECV : from->idiag_state;
@@ -284,8 +297,8 @@ bool diag_read(struct conn_view *conn, const struct nlmsghdr *message, uint64_t 
 	sock->rqueue = from->idiag_rqueue;
 	sock->wqueue = from->idiag_wqueue;
 	sock->ifindex = from->id.idiag_if;
-	sock->request = sock->state == KERNEL_SYN_RECV && sock->info_bytes == 0;
-	sock->small = sock->timer == KERNEL_TIMER_TIME_WAIT && sock->info_bytes == 0;
+	sock->request = sock->state == KERNEL_SYN_RECV && sock->info_bytes == 0 && from->idiag_inode == 0;
+	sock->small = sock->timer == KERNEL_TIMER_TIME_WAIT;
 	conn->kernel = sock;
 	conn->source = VIEW_KERNEL;
 	conn->netns = netns;
@@ -327,7 +340,7 @@ static struct nlmsghdr *request_start(struct diag *diag, uint16_t type, uint16_t
 	*body = mnl_nlmsg_put_extra_header(header, sizeof(**body));
 	(*body)->sdiag_family = family == 6 ? AF_INET6 : AF_INET;
 	(*body)->sdiag_protocol = IPPROTO_TCP;
-	(*body)->idiag_ext = EXTENSIONS;
+	(*body)->idiag_ext = diag->brief ? 0 : EXTENSIONS;
 	return header;
 }
 

@@ -18,6 +18,7 @@ struct diag {
 	uint64_t netns;                 /* inode of its namespace */
 	uint32_t sequence;
 	char *buffer;
+	bool brief;                     /* ask for what /proc/net/tcp has only: no tcp_info, no memory */
 };
 
 /* `destroyed`: also hear of every TCP socket that ends in this namespace (diag_next()). 0 or -errno. */

@@ -60,7 +60,7 @@ struct kernel_sock {
 	char congestion[16];            /* escaped; empty: not told */
 	struct tcp_bbr_info bbr;
 	size_t info_bytes;              /* of `info` that this kernel gave; 0: none */
-	struct kernel_tcp_info info;
+	struct kernel_tcp_info info;    /* the last: not there at all where info_bytes is 0 */
 };
 
 /* True if this kernel told the field. */

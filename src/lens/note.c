@@ -167,7 +167,7 @@ static json_t *tcp_info_json(const struct kernel_sock *sock)
 	return value;
 }
 
-json_t *note_json(const struct conn_view *conn)
+json_t *note_json(const struct conn_view *conn, bool whole)
 {
 	static const char *const memory[SK_MEMINFO_VARS] = { "r", "rb", "t", "tb", "f", "w", "o", "bl", "d" };
 	const struct kernel_sock *sock = conn->kernel;
@@ -180,13 +180,13 @@ json_t *note_json(const struct conn_view *conn)
 						 sock->shutdown == 1 ? "RCV" : ""));
 	if (sock->congestion[0] != '\0')
 		put(row, "congestion", json_string(sock->congestion));
-	if (sock->skmem_known) {
+	if (whole && sock->skmem_known) {
 		skmem = json_object();
 		for (unsigned i = 0; i < SK_MEMINFO_VARS; i++)
 			put(skmem, memory[i], json_integer(sock->skmem[i]));
 		put(row, "skmem", skmem);
 	}
-	if (sock->info_bytes > 0 && conn->state != ELEVEN_LISTEN)
+	if (whole && sock->info_bytes > 0 && conn->state != ELEVEN_LISTEN)
 		put(row, "tcp_info", tcp_info_json(sock));
 	return row;
 }

@@ -10,7 +10,10 @@
 /* For netstat_options.note; empty when there is nothing to remark. */
 void note_write(char out[NETSTAT_NOTE_MAX], const struct conn_view *conn);
 
-/* json_conn(), and for Linux's rows what Linux says in its own words: tcp_info, skmem, shutdown, congestion. */
-json_t *note_json(const struct conn_view *conn);
+/*
+ * json_conn(), and of Linux's rows shutdown and congestion; with `whole` also what Linux says in its own words:
+ * tcp_info and skmem.
+ */
+json_t *note_json(const struct conn_view *conn, bool whole);
 
 #endif

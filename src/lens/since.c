@@ -54,10 +54,11 @@ static void tell_last_ack(struct conn_view *conn)
 static void tell_busy(struct conn_view *conn)
 {
 	const struct kernel_sock *sock = conn->kernel;
-	bool only_fin = sock->info.base.tcpi_data_segs_out == 0 && sock->wqueue <= 1;
+	bool only_fin;
 
 	if (!KERNEL_INFO_HAS(sock, base.tcpi_busy_time))
 		return;
+	only_fin = sock->info.base.tcpi_data_segs_out == 0 && sock->wqueue <= 1;
 	conn->age_ns = sock->info.base.tcpi_busy_time * 1000;
 	conn->age_bound = only_fin ? VIEW_EXACT : VIEW_UPPER;
 	conn->age_how = "busy_time";

@@ -9,10 +9,12 @@
 
 #include "lens/descriptor.h"
 #include "lens/holders.h"
+#include "lens/holders_bpf.h"
 #include "lens/namespace.h"
 #include "lens/since.h"
 #include "lens/unowned.h"
 
+#define WALK_MIN       2000u            /* sockets: loading a program takes as long as these in /proc */
 #define FIN_TIMEOUT_MS 60000u           /* where it cannot be read */
 
 /* A number of the namespace that this thread is in; `unknown` when there is none. */
@@ -43,6 +45,7 @@ static int namespace_read(const struct lens_options *options, struct view *view)
 
 	if (error < 0)
 		return error;
+	diag.brief = options->brief;
 	if (both || options->ipv4)
 		error = diag_dump(&diag, 4, states, view);
 	if (error == 0 && (both || options->ipv6)) {
@@ -84,6 +87,13 @@ static int namespaces_read(const struct lens_options *options, const char *proc,
 	return error;
 }
 
+static int holders_read(struct holders *holders, const struct lens_options *options, size_t sockets)
+{
+	if (sockets >= WALK_MIN && options->proc == NULL && holders_walk_kernel(holders) == 0)
+		return 0;
+	return holders_scan(holders, options->proc != NULL ? options->proc : "/proc");
+}
+
 int lens_read(const struct lens_options *options, struct view *view, struct lens_report *report)
 {
 	const char *proc = options->proc != NULL ? options->proc : "/proc";
@@ -96,7 +106,8 @@ int lens_read(const struct lens_options *options, struct view *view, struct lens
 	error = namespaces_read(options, proc, view, report);
 	if (error < 0)
 		return error;
-	if (options->owners && holders_scan(&holders, proc) == 0) {
+	/* From /proc where BPF may not be used, and where it may but few are to be found: that is quicker. */
+	if (options->owners && holders_read(&holders, options, view->count) == 0) {
 		for (size_t i = 0; i < view->count; i++)
 			holders_fill(&holders, &view->conns[i]);
 		report->owners_refused = holders.refused > 0;

@@ -15,6 +15,7 @@ struct lens_options {
 	bool owners;                    /* look for programs */
 	bool all_namespaces;            /* root: of every program, too */
 	const char *namespace;          /* `ip netns` name, PID or path of the one to look into; NULL: ours */
+	bool brief;                     /* without tcp_info and memory: ages are told of timers only */
 	bool dead;                      /* with owners: rows for TCP descriptors whose socket is no more */
 	const char *proc;               /* "/proc" unless set */
 };

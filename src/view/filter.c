@@ -163,6 +163,15 @@ bool filter_endpoint(const struct filter *filter, struct eleven_endpoint *endpoi
 	return true;
 }
 
+bool filter_needs_ages(const struct filter *filter)
+{
+	for (int i = 0; i < filter->count; i++) {
+		if (filter->nodes[i].kind == FILTER_AGE)
+			return true;
+	}
+	return false;
+}
+
 bool filter_needs_owners(const struct filter *filter)
 {
 	for (int i = 0; i < filter->count; i++) {

@@ -40,6 +40,8 @@ bool filter_has_state(const struct filter *filter);
 bool filter_is_empty(const struct filter *filter);
 /* The one endpoint that it is made of: `:8000`, `10.0.0.1:8000`. False: it is anything else. */
 bool filter_endpoint(const struct filter *filter, struct eleven_endpoint *endpoint);
+/* Needs ages, which not every way of reading yields. */
+bool filter_needs_ages(const struct filter *filter);
 /* Needs owners, to be looked for beforehand. */
 bool filter_needs_owners(const struct filter *filter);
 

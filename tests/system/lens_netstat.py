@@ -130,7 +130,7 @@ def json_rows(sockets):
 
     def mine(sock, *words):
         owner = {"pid": me, "comm": "python3", "fd": sock.fileno()}
-        return [row for row in rows("-aB", *words) if owner in row["owners"]]
+        return [row for row in rows("-aBi", *words) if owner in row["owners"]]
     row = mine(sockets["unread"])[0]
     ok(row["state"] == "ESTABLISHED" and row["recvq"] == 5 and row["sendq"] == 0 and row["family"] == 4 and
        row["local"] == endpoint(sockets["unread"].getsockname()) and

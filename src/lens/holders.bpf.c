@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every descriptor of every program that is a socket, in one walk inside of the kernel (BPF iterator task_file):
+ * one holders_record for each.  Reads only.
+ */
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+enum { BPF_ANY = 0 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct inode { unsigned long i_ino; };
+struct file { struct inode *f_inode; };
+typedef struct { __u32 val; } kuid_t;
+struct cred { kuid_t euid; };
+struct task_struct {
+	int tgid;
+	struct task_struct *group_leader;
+	char comm[16];
+	const struct cred *cred;
+};
+struct seq_file;
+struct bpf_iter_meta { struct seq_file *seq; __u64 session_id, seq_num; };
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+#pragma clang attribute pop
+
+#include <bpf/bpf_helpers.h>
+
+#define HOLDERS_RECORD_U64 __u64
+#define HOLDERS_RECORD_U32 __u32
+#include "holders_record.h"
+
+SEC("iter/task_file")
+int holders_walk(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task, *leader;
+	struct holders_record record = { 0 };
+	struct file *file = ctx->file;
+
+	if (!task || !file || !bpf_sock_from_file(file))
+		return 0;
+	leader = task->group_leader;
+	record.inode = file->f_inode->i_ino;
+	record.pid = (__u32)task->tgid;
+	record.fd = ctx->fd;
+	record.uid = task->cred->euid.val;
+	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), leader->comm);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+char holders_license[] SEC("license") = "Dual MIT/GPL";
