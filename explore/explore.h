@@ -115,6 +115,8 @@ struct search {
 	uint64_t states, actions;       /* worlds met first; actions taken */
 	uint64_t cut_k, cut_r, cut_depth;
 	uint64_t most;                  /* stop after so many states */
+	uint64_t memory_bytes;          /* for what was met; 0: as much as it takes */
+	double passed_over;             /* with a bound: states that looked met and were not, expected */
 	unsigned depth_most;
 	bool complete;
 	unsigned path_length;           /* to the fault */

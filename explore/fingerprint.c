@@ -98,7 +98,7 @@ static void canonical_recovery(struct tcb *c)
 }
 
 /* What is in flight, in its order, and in which order it was sent. */
-static uint64_t sent_fingerprint(const struct tcp *tcp, const struct tcb *tcb, uint64_t hash)
+static uint64_t sent_fingerprint(const struct tcp *tcp, const struct tcb *tcb, uint64_t now, uint64_t hash)
 {
 	for (uint32_t i = tcb->sb.head; i != SCOREBOARD_NONE; i = ((struct sent *)pool_at(&tcp->sent, i))->next) {
 		const struct sent *r = pool_at(&tcp->sent, i);
@@ -107,6 +107,8 @@ static uint64_t sent_fingerprint(const struct tcp *tcp, const struct tcb *tcb, u
 				 rebase(r->end, tcb->snd.iss).value);
 		hash = mix(hash, (uint64_t)(tcb->sb.order - r->order) << 8 | r->sacked | r->lost << 1 | r->again << 2 |
 				 r->ever << 3);
+		/* How long ago: what RACK goes by. */
+		hash = mix(hash, ((now - r->sent_ns) >> TICK_SHIFT) << 3 | r->mixed | r->timed << 1);
 	}
 	return hash;
 }
@@ -138,7 +140,7 @@ static uint64_t tcb_fingerprint(const struct tcp *tcp, const struct tcb *tcb, ui
 	c.bytes_in = c.bytes_out = c.retransmitted_bytes = c.drops = 0;
 	c.segments_in = c.segments_out = c.retransmitted_segments = 0;
 	c.signals = 0;
-	hash = sent_fingerprint(tcp, tcb, mix_bytes(hash, &c, sizeof(c)));
+	hash = sent_fingerprint(tcp, tcb, now, mix_bytes(hash, &c, sizeof(c)));
 	for (unsigned i = 0; ranges && i < ranges->count; i++) {
 		hash = mix(hash, rebase(ranges->at[i].left, tcb->rcv.irs).value);
 		hash = mix(hash, rebase(ranges->at[i].right, tcb->rcv.irs).value);

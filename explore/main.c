@@ -10,7 +10,7 @@
 
 const char *argp_program_version = "eleven-explore " ELEVEN_VERSION;
 
-enum { KEY_MAX = 256, KEY_PAIRS, KEY_DIAGRAM, KEY_LIST };
+enum { KEY_MAX = 256, KEY_MEMORY, KEY_PAIRS, KEY_DIAGRAM, KEY_LIST };
 
 static const struct argp_option arguments[] = {
 	{ "packets", 'k', "N", 0, "Packets in flight at most", 0 },
@@ -18,6 +18,7 @@ static const struct argp_option arguments[] = {
 	{ "losses", 'l', "N", 0, "Packets lost at most", 0 },
 	{ "duplicates", 'd', "N", 0, "Packets duplicated at most", 0 },
 	{ "max", KEY_MAX, "N", 0, "Stop after N states (10000000)", 0 },
+	{ "memory", KEY_MEMORY, "MIB", 0, "Remember what was met in so much memory: for 10^9 states, 2048", 0 },
 	{ "pairs", KEY_PAIRS, NULL, 0, "Print the pairs of states that were met", 0 },
 	{ "diagram", KEY_DIAGRAM, "FILE", 0, "Write the moves between states for Graphviz; - is standard output", 0 },
 	{ "list", KEY_LIST, NULL, 0, "List the scenarios", 0 },
@@ -26,7 +27,7 @@ static const struct argp_option arguments[] = {
 
 struct options {
 	int k, r, l, d;
-	uint64_t most;
+	uint64_t most, memory_bytes;
 	bool pairs, list;
 	const char *diagram;
 	const char *names[32];
@@ -47,6 +48,11 @@ static error_t argument_parse(int key, char *text, struct argp_state *state)
 	case 'l': o->l = atoi(text); return 0;
 	case 'd': o->d = atoi(text); return 0;
 	case KEY_MAX: o->most = strtoull(text, NULL, 0); return 0;
+	case KEY_MEMORY:
+		o->memory_bytes = strtoull(text, NULL, 0) << 20;
+		if (o->memory_bytes == 0)
+			argp_error(state, "--memory: '%s' is no number of MiB", text);
+		return 0;
 	case KEY_PAIRS: o->pairs = true; return 0;
 	case KEY_LIST: o->list = true; return 0;
 	case KEY_DIAGRAM: o->diagram = text; return 0;
@@ -70,7 +76,7 @@ static void bounds_set(struct world *world, const struct options *o)
 }
 
 static bool explore(const struct scenario *scenario, const struct options *o,
-		    uint64_t edges[ELEVEN_STATES][ELEVEN_STATES])
+		    uint64_t edges[ELEVEN_STATES][ELEVEN_STATES], uint64_t *states)
 {
 	struct search *search = calloc(1, sizeof(*search));
 	struct world *world = calloc(1, sizeof(*world));
@@ -80,6 +86,7 @@ static bool explore(const struct scenario *scenario, const struct options *o,
 	world_create(world, scenario);
 	bounds_set(world, o);
 	search->most = o->most;
+	search->memory_bytes = o->memory_bytes;
 	good = search_run(world, search);
 	printf("%-19s K=%u R=%u L=%u D=%u: %llu states, %llu actions, depth %u, %.1f s: ", scenario->name, world->k,
 	       world->r, world->l, world->d, (unsigned long long)search->states,
@@ -88,10 +95,16 @@ static bool explore(const struct scenario *scenario, const struct options *o,
 	if (!good)
 		printf("FAULT\n%s\n", world->fault);
 	else if (search->complete)
-		printf("all states visited (%llu cut at K, %llu at R)\n", (unsigned long long)search->cut_k,
+		printf("all states visited (%llu cut at K, %llu at R)", (unsigned long long)search->cut_k,
 		       (unsigned long long)search->cut_r);
 	else
-		printf("stopped at %llu\n", (unsigned long long)search->states);
+		printf("stopped at %llu", (unsigned long long)search->states);
+	if (good && search->memory_bytes)
+		printf(", but for %.2g passed over for want of memory", search->passed_over);
+	if (good)
+		putchar('\n');
+	fflush(stdout);
+	*states += search->states;
 	if (!good)
 		report_path(scenario, world, search);
 	if (o->pairs)
@@ -115,6 +128,8 @@ int main(int argc, char **argv)
 	};
 	static uint64_t edges[ELEVEN_STATES][ELEVEN_STATES];
 	struct options o = { -1, -1, -1, -1, .most = 10000000 };
+	uint64_t states = 0;
+	unsigned run = 0;
 	bool good = true;
 
 	argp_err_exit_status = 2;
@@ -126,9 +141,11 @@ int main(int argc, char **argv)
 			wanted |= scenario_find(o.names[n]) == scenario_at(i);
 		if (o.list)
 			printf("%-19s %s\n", scenario_at(i)->name, scenario_at(i)->sentence);
-		else if (wanted)
-			good &= explore(scenario_at(i), &o, edges);
+		else if (wanted && ++run)
+			good &= explore(scenario_at(i), &o, edges, &states);
 	}
+	if (run > 1)
+		printf("%llu states of %u scenarios\n", (unsigned long long)states, run);
 	if (o.diagram)
 		report_diagram((const uint64_t (*)[ELEVEN_STATES])edges, o.diagram);
 	return good ? 0 : 1;

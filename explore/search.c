@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Depth-first search with a set of the fingerprints met; a copy of the world for each step of the path. */
+/*
+ * Depth-first search with a set of the fingerprints met; a copy of the world for each step of the path.
+ *
+ * The set grows with what is met, 16 to 32 bytes a state.  A long search has a fixed room instead (--memory): four
+ * bits of a field for each state, chosen by its fingerprint (Holzmann's supertrace).  A state that finds all its bits
+ * set by others is passed over; how many that were is estimated from how full the field was each time, and told.
+ */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +14,13 @@
 
 struct met {                    /* fingerprints, open addressing; 0 is an empty place */
 	uint64_t *places, mask, count;
+	/* or bits: `places` is the field, `mask` its bits less one, a power of two */
+	bool bits;
+	uint64_t bits_set;
+	double passed_over;     /* expected */
 };
+
+#define BITS_A_STATE 4u
 
 static bool met_grow(struct met *met)
 {
@@ -31,10 +44,31 @@ static bool met_grow(struct met *met)
 	return true;
 }
 
+static bool bits_add(struct met *met, uint64_t hash)
+{
+	uint64_t step = (hash >> 32 ^ hash << 32) * 0x9e3779b97f4a7c15ull | 1;
+	double full = (double)met->bits_set / (double)(met->mask + 1.0);
+	bool added = false;
+
+	for (unsigned i = 0; i < BITS_A_STATE; i++, hash += step) {
+		uint64_t *word = &met->places[(hash & met->mask) / 64], bit = 1ull << (hash & 63);
+
+		met->bits_set += !(*word & bit);
+		added |= !(*word & bit);
+		*word |= bit;
+	}
+	if (added)
+		met->passed_over += full * full * full * full;
+	return added;
+}
+
 /* True: not met before. */
 static bool met_add(struct met *met, uint64_t hash)
 {
 	uint64_t at;
+
+	if (met->bits)
+		return bits_add(met, hash);
 
 	hash += hash == 0;
 	for (at = hash; met->places[at & met->mask]; at++)
@@ -118,9 +152,20 @@ bool search_run(struct world *world, struct search *search)
 	struct step *steps = calloc(DEPTH_MAX, sizeof(*steps));
 	bool good;
 
-	met.places = calloc(met.mask + 1, sizeof(uint64_t));
+	if (search->memory_bytes) {
+		met.bits = true;
+		met.mask = 64 * 1024 * 8 - 1;
+		while ((met.mask + 1) / 4 <= search->memory_bytes)      /* twice as many bits still fit */
+			met.mask = met.mask * 2 + 1;
+	}
+	met.places = met.bits ? calloc((met.mask + 1) / 64, sizeof(uint64_t)) : calloc(met.mask + 1, sizeof(uint64_t));
+	if (!met.places || !steps) {
+		fprintf(stderr, "eleven-explore: no memory for what is met: --memory MIB takes less\n");
+		exit(1);
+	}
 	good = search_deeper(world, search, &met, steps);
 	search->complete = good && search->states < search->most && search->cut_depth == 0;
+	search->passed_over = met.passed_over;
 	for (unsigned i = 0; i < DEPTH_MAX; i++)
 		free(steps[i].copy);
 	free(steps);
