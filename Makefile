@@ -58,10 +58,14 @@ explore: all
 	@if command -v dot >/dev/null; then dot -Tsvg $(BUILD)/states.dot -o docs/states.svg; \
 	 else echo "docs/states.svg is left as it is: dot of the package graphviz is not here"; fi
 
-# Each target for FUZZ_SECONDS (60), or those of TARGETS="packet …".
+# Each target for FUZZ_SECONDS (60), or those of TARGETS="packet …"; afl the same with AFL++.
 fuzz:
 	@scripts/setup.sh build fuzz
 	@scripts/fuzz.sh $(TARGETS)
+
+afl:
+	@scripts/setup.sh build fuzz
+	@scripts/afl.sh $(TARGETS)
 
 # Is the test of a requirement worth anything?  ID=MUST-12 for one.
 mutants: test-tools
@@ -75,10 +79,19 @@ coverage: test-tools
 	@scripts/setup.sh coverage
 	@scripts/coverage.sh
 
-# What is too long for every change: every test with clang as well, and under valgrind.
-nightly: test
-	@scripts/setup.sh nightly
-	@scripts/nightly.sh
+# Sampled mutants of src/tcp: COUNT (500) of them; does a test notice?
+mutate: test-tools
+	@scripts/mutate_tcp.py --count $(or $(COUNT),500)
+
+# 32 bit, big-endian, MSan and more: the same trace hashes?  ROWS="powerpc" for some.
+matrix: test-tools
+	@scripts/setup.sh nightly || echo "what is missing is skipped, with its reason"
+	@scripts/matrix.py $(ROWS)
+
+# What is too long for every change; PARTS="matrix seeds" for some.
+nightly: test-tools all
+	@scripts/setup.sh nightly coverage fuzz || echo "what is missing is skipped, with its reason"
+	@scripts/nightly.sh $(PARTS)
 
 install: configured
 	@test "$$(meson introspect --buildoptions $(BUILD) | \
@@ -89,7 +102,8 @@ install: configured
 	@test -n "$(DESTDIR)" -o "$$(id -u)" -ne 0 || ldconfig
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage $(BUILD)-fuzz
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-coverage $(BUILD)-fuzz $(BUILD)-afl $(BUILD)-tsan \
+		$(BUILD)-seeds-gcc $(BUILD)-seeds-clang
 
-.PHONY: all configured demo test check test-tools bench sim explore fuzz conformance mutants coverage nightly \
-	install clean
+.PHONY: all configured demo test check test-tools bench sim explore fuzz afl conformance mutants mutate matrix \
+	coverage nightly install clean

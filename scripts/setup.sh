@@ -12,8 +12,9 @@ test="libcmocka-dev iproute2 net-tools procps util-linux curl nginx redis-server
 bench="liblwip-dev valgrind iproute2 util-linux"
 demo="curl iproute2 net-tools procps util-linux"
 coverage="gcovr"
-nightly="clang valgrind"
-fuzz="clang libclang-rt-14-dev"
+nightly="clang libclang-rt-14-dev valgrind gcc-12-multilib libc6-dev-i386 lib32z1-dev gcc-12-powerpc-linux-gnu
+	libc6-dev-powerpc-cross qemu-user"
+fuzz="clang libclang-rt-14-dev afl++"
 
 wanted=
 for group in "$@"; do
