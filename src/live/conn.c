@@ -153,13 +153,18 @@ void conn_note_listener(struct tracker *tracker, const struct live_conn *conn)
 
 /* ---------------------------------------------------------------- changes that wait */
 
-struct held_change *change_held(struct tracker *tracker, const struct live_conn *conn)
+struct held_change *change_of(struct tracker *tracker, uint64_t serial)
 {
 	uint64_t first = tracker->serials - tracker->held_count + 1;
 
-	if (conn->held == 0 || conn->held < first || tracker->held_count == 0)
+	if (serial == 0 || serial < first || tracker->held_count == 0)
 		return NULL;
-	return &tracker->held[(tracker->held_first + (conn->held - first)) % tracker->held_room];
+	return &tracker->held[(tracker->held_first + (serial - first)) % tracker->held_room];
+}
+
+struct held_change *change_held(struct tracker *tracker, const struct live_conn *conn)
+{
+	return change_of(tracker, conn->held);
 }
 
 static void held_grow(struct tracker *tracker)
@@ -188,6 +193,8 @@ struct held_change *change_queue(struct tracker *tracker, struct live_conn *conn
 	memset(held, 0, sizeof(*held));
 	held->serial = ++tracker->serials;
 	held->cookie = conn->cookie;
+	held->previous = conn->chain;
+	conn->chain = held->serial;
 	held->ready = now + TRACKER_HOLD_NS;
 	change = &held->change;
 	change->time = time;

@@ -27,6 +27,7 @@ struct live_conn {
 	uint64_t seen;                  /* in a dump that began at this time */
 	uint64_t destroyed;             /* when the multicast said that its socket is gone; 0: not yet */
 	uint64_t held;                  /* serial of its last change, if that has not gone out; 0: none */
+	uint64_t chain;                 /* serial of its last change or note */
 	struct eleven_endpoint local, remote;
 	enum eleven_state state;
 	enum live_direction direction;
@@ -52,6 +53,7 @@ struct live_conn {
 struct held_change {
 	struct live_change change;
 	uint64_t serial, cookie;
+	uint64_t previous;              /* serial of the connection's change before; 0: none */
 	uint64_t ready;                 /* when it may go out */
 	struct live_record closing;     /* of a move to CLOSED: what it was judged by */
 	bool judged_again;              /* and may be */
@@ -99,6 +101,8 @@ void conn_note_listener(struct tracker *tracker, const struct live_conn *conn);
 /* Queues a change of the connection to `after`, or a note when that is its state already. */
 struct held_change *change_queue(struct tracker *tracker, struct live_conn *conn, enum eleven_state after,
 				 enum live_cause cause, uint64_t time, uint64_t now);
+/* The change of this serial, if it has not gone out. */
+struct held_change *change_of(struct tracker *tracker, uint64_t serial);
 /* The last change of the connection that has not gone out, or NULL. */
 struct held_change *change_held(struct tracker *tracker, const struct live_conn *conn);
 

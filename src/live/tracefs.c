@@ -24,6 +24,8 @@
 #define ASK_SHARE 5             /* a fifth of the time may go into asking … */
 #define ASK_CREDIT_NS 50000000ll        /* … and this much at once */
 #define TICK_NS 12000000ull     /* timers of small sockets are as exact as the kernel's tick */
+#define THREADS_KEPT 1024u
+#define THREAD_NS 200000000ull
 #define EVENTS_KEPT_MAX 1000000u
 
 struct socket_name {
@@ -33,7 +35,10 @@ struct socket_name {
 	uint32_t netns;
 };
 
+struct thread_seen { pid_t tid, pid; uint64_t time; };
+
 struct trace_watch {
+	struct thread_seen threads[THREADS_KEPT];
 	struct trace_files files;
 	struct socket_name by_socket[SOCKETS_MAX];
 	struct socket_name by_ends[SOCKETS_MAX];        /* copies: an address is used again before the ends are */
@@ -138,7 +143,7 @@ static struct socket_name *name_new(struct trace_watch *watch, const struct trac
 
 /* ---------------------------------------------------------------- tasks */
 
-static pid_t process_of(pid_t tid)
+static pid_t process_read(pid_t tid)
 {
 	char path[40], line[256];
 	int pid = 0;
@@ -154,21 +159,29 @@ static pid_t process_of(pid_t tid)
 	return pid;
 }
 
-/* Whose doing it was; of a thread that has ended only its number is left. */
+/* Which process a thread is of; 0: it has ended, and was perhaps not its process's first. */
+static pid_t process_of(struct trace_watch *watch, pid_t tid)
+{
+	struct thread_seen *thread = &watch->threads[(uint32_t)tid % THREADS_KEPT];
+	struct live_process process = { .kind = LIVE_RECORD_PROCESS, .pid = (uint32_t)tid, .tid = (uint32_t)tid,
+					.uid = UINT32_MAX };
+
+	/* A number is not given to another thread so soon. */
+	if (thread->tid == tid && watch->now - thread->time < THREAD_NS)
+		return thread->pid;
+	thread->pid = process_read(tid);
+	thread->tid = tid;
+	thread->time = watch->now;
+	if (thread->pid == 0 && trace_files_comm(&watch->files, tid, process.comm))
+		tracker_process(watch->sink->tracker, &process);
+	return thread->pid;
+}
+
 static void task_set(struct trace_watch *watch, struct live_record *record, pid_t tid)
 {
-	pid_t pid = process_of(tid);
-
 	record->tid = (uint32_t)tid;
-	record->pid = (uint32_t)pid;
+	record->pid = (uint32_t)process_of(watch, tid);
 	record->call = LIVE_CALL_OTHER;
-	if (pid == 0) {                 /* it has ended, and was perhaps not its program's first thread */
-		struct live_process process = { .kind = LIVE_RECORD_PROCESS, .pid = (uint32_t)tid,
-						.tid = (uint32_t)tid, .uid = UINT32_MAX };
-
-		if (trace_files_comm(&watch->files, tid, process.comm))
-			tracker_process(watch->sink->tracker, &process);
-	}
 }
 
 /* ---------------------------------------------------------------- telling */

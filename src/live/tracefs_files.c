@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BUFFER_KB "4096"        /* of each processor: some 40,000 events */
+#define BUFFER_KB "8192"        /* of each processor: some 100,000 events */
 #define INSTANCE_PREFIX "eleven-"
 #define TEXT_BYTES 8192
 

@@ -472,10 +472,7 @@ void tracker_rename(struct tracker *tracker, uint64_t name, uint64_t cookie)
 	if (other != NULL)
 		conn_remove(tracker, other);
 	conn_rename(tracker, conn, cookie);
-	for (size_t i = 0; i < tracker->held_count; i++) {
-		struct held_change *held = &tracker->held[(tracker->held_first + i) % tracker->held_room];
-
-		if (held->cookie == name)
-			held->cookie = held->change.cookie = cookie;
-	}
+	for (struct held_change *held = change_of(tracker, conn->chain); held != NULL;
+	     held = change_of(tracker, held->previous))
+		held->cookie = held->change.cookie = cookie;
 }
