@@ -5,7 +5,9 @@
  *
  * Address conflicts, RFC 5227 §2.4 (c): an address in use here is never given up; a conflicting
  * packet is answered with an announcement, once in DEFEND_INTERVAL.  A new interface announces
- * itself twice (§2.3).  It does not probe before (§2.1).
+ * itself twice (§2.3).  With address_probes it asks before whether the address is free (§2.1): until that is
+ * known nothing is sent from it, taken for it or said of it.  If somebody has it, it is asked for again in a
+ * minute: an address that a person gave is not exchanged for another.
  */
 #include <string.h>
 
@@ -56,6 +58,40 @@ static void arp_conflict(struct ip *ip, uint8_t number, const struct arp *packet
 	interface->announce_ready = true;
 }
 
+static uint64_t chance_up_to(const struct ip *ip, const struct interface *interface, uint64_t most)
+{
+	return siphash_words2(&ip->key, interface->address, ip->now) % most;
+}
+
+void arp_start(struct ip *ip, struct interface *interface)
+{
+	interface->tentative = ip->address_probes > 0;
+	interface->probes_left = ip->address_probes;
+	interface->announces_left = ip->address_probes ? 0 : IP_ARP_ANNOUNCES;
+	interface->announce_at = ip->now;
+	if (interface->tentative)
+		interface->announce_at += chance_up_to(ip, interface, IP_ARP_PROBE_WAIT_NS);
+}
+
+/* §2.1.1: somebody speaks from the address, or probes for it as well. */
+static bool probe_meets(const struct interface *interface, const struct arp *packet)
+{
+	if (address_v4_value(&packet->sender) == interface->address)
+		return true;
+	return packet->operation == ARP_REQUEST && address_is_any(&packet->sender) &&
+	       address_v4_value(&packet->target) == interface->address;
+}
+
+static void arp_probe_conflict(struct ip *ip, uint8_t number, const struct arp *packet)
+{
+	struct interface *interface = &ip->interfaces[number];
+
+	ip_rule(ip, RULE_ARP_PROBE_CONFLICT, &packet->target, &packet->sender, number);
+	interface->probes_left = ip->address_probes;
+	interface->announce_ready = false;
+	interface->announce_at = ip->now + IP_ARP_AGAIN_NS;
+}
+
 void arp_input(struct ip *ip, uint8_t number, const uint8_t *bytes, size_t n)
 {
 	const struct interface *interface = &ip->interfaces[number];
@@ -78,6 +114,11 @@ void arp_input(struct ip *ip, uint8_t number, const uint8_t *bytes, size_t n)
 	}
 	if (mac_eq(&packet.sender_mac, &interface->mac)) {
 		trace_count(ip->trace, RULE_ARP_OWN);
+		return;
+	}
+	if (interface->tentative) {
+		if (probe_meets(interface, &packet))
+			arp_probe_conflict(ip, number, &packet);
 		return;
 	}
 	if (address_v4_value(&packet.sender) == interface->address) {
@@ -149,6 +190,19 @@ static uint32_t arp_write_announcement(struct ip *ip, uint8_t number)
 	return arp_write(ip, interface, &broadcast, &packet);
 }
 
+static uint32_t arp_write_probe(struct ip *ip, uint8_t number)
+{
+	struct interface *interface = &ip->interfaces[number];
+	struct arp packet = { ARP_REQUEST, interface->mac, address_v4(0), { { 0 } }, address_v4(interface->address) };
+
+	interface->announce_ready = false;
+	interface->probes_left--;
+	interface->announce_at = ip->now + (interface->probes_left == 0 ? IP_ARP_WAIT_NS : IP_ARP_PROBE_MIN_NS +
+					    chance_up_to(ip, interface, IP_ARP_PROBE_WAIT_NS));
+	trace_count(ip->trace, RULE_ARP_PROBED);
+	return arp_write(ip, interface, &broadcast, &packet);
+}
+
 uint32_t arp_output(struct ip *ip, uint8_t *number)
 {
 	struct neighbour *neighbour = list_first(&ip->neighbours.requests);
@@ -165,7 +219,7 @@ uint32_t arp_output(struct ip *ip, uint8_t *number)
 	for (uint8_t i = 0; i < ip->interface_count; i++)
 		if (ip->interfaces[i].announce_ready) {
 			*number = i;
-			return arp_write_announcement(ip, i);
+			return ip->interfaces[i].tentative ? arp_write_probe(ip, i) : arp_write_announcement(ip, i);
 		}
 	return 0;
 }
@@ -175,7 +229,13 @@ void arp_timers(struct ip *ip)
 	for (uint32_t i = 0; i < ip->interface_count; i++) {
 		struct interface *interface = &ip->interfaces[i];
 
-		if (interface->announces_left > 0 && interface->announce_at <= ip->now)
+		if (interface->tentative && interface->probes_left == 0 && interface->announce_at <= ip->now) {
+			trace_count(ip->trace, RULE_ARP_PROBE_DONE);
+			interface->tentative = false;
+			interface->announces_left = IP_ARP_ANNOUNCES;
+			ip->neighbours.epoch++; /* who waits to send may */
+		}
+		if ((interface->announces_left > 0 || interface->tentative) && interface->announce_at <= ip->now)
 			interface->announce_ready = true;
 	}
 }
@@ -188,7 +248,8 @@ uint64_t arp_deadline(const struct ip *ip)
 	for (uint32_t i = 0; i < ip->interface_count; i++) {
 		const struct interface *interface = &ip->interfaces[i];
 
-		if (interface->announces_left > 0 && !interface->announce_ready && interface->announce_at < deadline)
+		if ((interface->announces_left > 0 || interface->tentative) && !interface->announce_ready &&
+		    interface->announce_at < deadline)
 			deadline = interface->announce_at;
 	}
 	return deadline;

@@ -49,9 +49,12 @@ bool identify(struct ip *ip, const struct address *local, const struct address *
 
 void ip_identify_more(struct ip *ip, const struct address *local, const struct address *remote, uint32_t count)
 {
-	struct identity *identity = identity_of(ip, local, remote, IPV4_PROTOCOL_TCP);
+	struct identity *identity;
 
 	CHECK(count < CUT_MOST);
+	if (!address_is_v4(remote))
+		return;
+	identity = identity_of(ip, local, remote, IPV4_PROTOCOL_TCP);
 	identity->next = (uint16_t)(identity->next + count);
 	identity->full_at += count * STEP_NS;
 }
@@ -61,6 +64,8 @@ bool ip_may_identify(struct ip *ip, const struct address *local, const struct ad
 	uint64_t at;
 
 	ip_clock(ip, now);
+	if (!address_is_v4(remote))
+		return true;            /* IPv6 is not fragmented on the way */
 	at = identity_free_at(identity_of(ip, local, remote, IPV4_PROTOCOL_TCP));
 	if (at <= ip->now)
 		return true;

@@ -306,6 +306,10 @@ static enum ip_input frame_input(struct ip *ip, const struct eleven_packet *pack
 	if (rule == RULE_NONE) {
 		switch (frame_type(&frame)) {
 		case ETHERNET_TYPE_IPV4:
+			if (interface->tentative) {
+				trace_count(ip->trace, RULE_IP_TENTATIVE);
+				return IP_CONSUMED;
+			}
 			return ipv4_input(ip, packet, frame.payload, frame.payload_bytes, group, datagram, error);
 		case ETHERNET_TYPE_IPV6:
 			return ipv6_input(ip, packet, frame.payload, frame.payload_bytes, group, datagram, error);

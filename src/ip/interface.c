@@ -134,10 +134,8 @@ int ip_interface_add(struct ip *ip, const struct eleven_interface *given)
 		return -EEXIST;
 	if (ip->interface_count == IP_INTERFACES_MAX || ip->route_count + 2 > IP_ROUTES_MAX)
 		return -ENOSPC;
-	if (given->kind == ELEVEN_LINK_ETHERNET && four) {
-		interface.announces_left = IP_ARP_ANNOUNCES;
-		interface.announce_at = ip->now;
-	}
+	if (given->kind == ELEVEN_LINK_ETHERNET && four)
+		arp_start(ip, &interface);
 	ip->interfaces[ip->interface_count] = interface;
 	if (six) {
 		error = ipv6_configure(ip, (uint8_t)ip->interface_count, given);

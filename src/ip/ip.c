@@ -51,6 +51,7 @@ struct ip *ip_init(void *memory, const struct eleven_config *config, struct trac
 	at += ALIGN(sizeof(struct ip));
 	ip->peers = (uint32_t)config->neighbours_max;
 	ip->strong_host = config->strong_host;
+	ip->address_probes = (uint8_t)config->address_probes;
 	ip->ids = (struct identity *)at;
 	ip->next_hops = (struct next_hop *)(ip->ids + ip->peers);
 	at += ALIGN(peers_bytes(config));

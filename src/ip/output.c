@@ -26,8 +26,10 @@ int ip_header_write(struct ip *ip, const struct ip_route *route, const struct ad
 	CHECK(route->loopback || route->interface < ip->interface_count);
 	if (!route->loopback && interface->given.kind == ELEVEN_LINK_ETHERNET) {
 		struct ethernet frame = { .source = interface->mac, .type = ETHERNET_TYPE_IPV4 };
-		int result = neighbour_resolve(ip, route->interface, &route->next_hop, &frame.destination, NULL);
+		int result = -EAGAIN;
 
+		if (!interface->tentative)
+			result = neighbour_resolve(ip, route->interface, &route->next_hop, &frame.destination, NULL);
 		if (ip->gateways_again <= ip->now)
 			gateways_ask(ip);
 		if (result != 0)

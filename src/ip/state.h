@@ -49,6 +49,10 @@
 #define IP_ARP_ANNOUNCES      2u        /* RFC 5227 §1.1 ANNOUNCE_NUM */
 #define IP_ARP_ANNOUNCE_NS    SEC(2)    /* ANNOUNCE_INTERVAL */
 #define IP_ARP_DEFEND_NS      SEC(10)   /* DEFEND_INTERVAL */
+#define IP_ARP_PROBE_WAIT_NS  SEC(1)    /* PROBE_WAIT, and PROBE_MAX - PROBE_MIN: chosen by chance up to it */
+#define IP_ARP_PROBE_MIN_NS   SEC(1)    /* PROBE_MIN */
+#define IP_ARP_WAIT_NS        SEC(2)    /* ANNOUNCE_WAIT */
+#define IP_ARP_AGAIN_NS       SEC(60)   /* RATE_LIMIT_INTERVAL: an address that another has is probed for again */
 
 /* ---- interfaces */
 
@@ -56,9 +60,11 @@ struct interface {
 	struct eleven_interface given;
 	uint32_t address, mask;         /* IPv4, host order */
 	struct mac mac;
+	bool tentative;                 /* its IPv4 address is being probed for, or another's: not used */
+	uint8_t probes_left;
 	uint8_t announces_left;         /* gratuitous ARP requests to send */
-	bool announce_ready;            /* one is due and waits for ip_output() */
-	uint64_t announce_at;           /* when the next is due */
+	bool announce_ready;            /* a probe or one of those is due and waits for ip_output() */
+	uint64_t announce_at;           /* when the next is due; tentative without probes left: when it is ours */
 	uint64_t defend_from;           /* a conflict before this is not answered */
 	struct interface6 six;
 };
@@ -220,6 +226,7 @@ struct ip {
 	struct replies replies;
 	struct arp_reply arp_replies[IP_ARP_REPLIES_MAX];
 	uint32_t arp_first, arp_count;  /* ring */
+	uint8_t address_probes;         /* before an address is used */
 	bool strong_host;               /* an address is ours only by its own interface: RFC 1122 §3.3.4.2 */
 	struct identity *ids;           /* `peers` of them */
 	uint32_t peers;
@@ -315,6 +322,8 @@ void arp_input(struct ip *ip, uint8_t interface, const uint8_t *bytes, size_t n)
 /* Writes the next ARP frame into ip->out: its length, 0 for none, and the interface it goes out by. */
 uint32_t arp_output(struct ip *ip, uint8_t *interface);
 void arp_timers(struct ip *ip);
+/* A new interface with an IPv4 address: probes for it, if so configured, then announces it. */
+void arp_start(struct ip *ip, struct interface *interface);
 uint64_t arp_deadline(const struct ip *ip);
 
 /* ---- fragment.c */
