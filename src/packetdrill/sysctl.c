@@ -47,6 +47,7 @@ static const struct row linux_rows[] = {
 	{ "tcp_min_tso_segs", "push_burst_least", 1, 0, false },
 	{ "tcp_reordering", "reordering", 1, 0, false },
 	{ "tcp_ecn", "ecn", 1, 0, false },
+	{ "tcp_ecn_fallback", "ecn_fallback", 1, 0, false },
 	{ "tcp_fastopen", "fast_open", 1, 0, false },
 };
 
