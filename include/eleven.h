@@ -454,7 +454,8 @@ struct eleven_status {
 	uint32_t sacked;                /* bytes the peer holds behind a gap */
 	uint32_t lost;                  /* bytes that count as lost, sent again or not */
 	uint32_t resent;                /* of those and others, sent again and on their way */
-	uint8_t phase;                  /* 0: nothing is being repaired; 1: a loss; 2: after a timeout */
+	uint8_t phase;                  /* 0: nothing is being repaired; 1: a loss; 2: after a timeout;
+					   3: nothing, but a mark has cut the window for what is on its way */
 	uint8_t congestion;             /* enum eleven_congestion */
 	uint16_t undos;                 /* repairs that were of no loss: the windows were set back, modulo 2^16 */
 	uint16_t reordering;            /* the farthest that a segment came late, in segments; 0: none did */

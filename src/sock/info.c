@@ -59,6 +59,7 @@ static void info_path(struct tcp_info *info, const struct eleven_status *status,
 	info->tcpi_snd_wscale = status->snd_wscale;
 	info->tcpi_rcv_wscale = status->rcv_wscale;
 	info->tcpi_ca_state = status->phase == 2 ? TCP_CA_Loss : status->phase == 1 ? TCP_CA_Recovery :
+			      status->phase == 3 ? TCP_CA_CWR :
 			      status->sacked > 0 ? TCP_CA_Disorder : TCP_CA_Open;
 	info->tcpi_pacing_rate = status->pacing_rate;
 	info->tcpi_rto = us(status->rto);

@@ -127,7 +127,7 @@ void ecn_ack_begins(struct tcb *tcb, const struct heard *heard)
 	if (tcb->cc.marked && seq_ge(tcb->snd.una, ecn->recover))
 		tcb->cc.marked = false;
 	if (ecn->reduced && seq_gt(tcb->snd.una, ecn->recover))
-		ecn->reduced = false;
+		ecn->reduced = ecn->answering = false;
 	if (ecn->reduced && heard->marked)
 		controller_keep(&tcb->cc);      /* RFC 4015 §3.4: what was cut for a loss stays cut */
 }
@@ -167,6 +167,7 @@ static void echo_arrived(struct tcp *tcp, struct tcb *tcb, const struct heard *h
 			  tcp->config.ecn_backoff != 0);
 	tcb->episode.undoable = false;
 	cut_note(tcb);
+	tcb->ecn.answering = true;
 }
 
 void ecn_ack(struct work *w, const struct heard *heard)

@@ -51,6 +51,7 @@ struct ecn {
 	bool echo : 1;                  /* ECE goes on every ACK */
 	bool cwr_due : 1;               /* cwnd was cut: the next new text says so */
 	bool reduced : 1;               /* what was sent before the cut is not all acknowledged: `recover` holds */
+	bool answering : 1;             /* … and that was for a mark */
 	bool waiting : 1;               /* marked at a window of one segment: new text waits for the timer */
 	uint16_t reductions;            /* by marks, so far */
 	struct seq recover;             /* SND.NXT at the cut */

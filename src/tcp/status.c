@@ -76,7 +76,7 @@ static void status_recovery(const struct tcp *tcp, const struct tcb *tcb, struct
 	s->delivered = tcb->delivered;
 	s->pacing_rate = pacer_rate(&pace);
 	s->congestion = synchronized(tcb) ? tcb->cc.kind : tcb->congestion;
-	s->phase = tcb->episode.phase;
+	s->phase = tcb->episode.phase != EPISODE_OPEN ? tcb->episode.phase : tcb->ecn.answering ? 3 : 0;
 	s->undos = tcb->episode.undos;
 	s->ecn_reductions = tcb->ecn.reductions;
 	s->reordering = tcb->detector.degree;

@@ -219,6 +219,7 @@ static void echoes_of_a_window(struct script *s, enum eleven_congestion kind, co
 	cut = status_of(s).cwnd;
 	assert_int_equal(cut, before * (kind == ELEVEN_CONGESTION_CUBIC ? 7 : 5) / 10);
 	assert_int_equal(status_of(s).ssthresh, cut);
+	assert_int_equal(status_of(s).phase, 3);
 	for (unsigned i = 2; i <= 10; i++) {
 		in_f(s, ".E 1:1(0) ack %u", i * MSS + 1);
 		assert_int_equal(status_of(s).cwnd, cut);
