@@ -44,7 +44,8 @@ struct ip *ip_init(void *memory, const struct eleven_config *config, struct trac
 	ip->now = now;
 	ip->key.k0 = siphash_words2(&from_seed, seed, 0);
 	ip->key.k1 = siphash_words2(&from_seed, seed, 1);
-	from_seed.k0 = config->stable_secret ? config->stable_secret : seed;
+	if (config->stable_secret)              /* and nothing that differs from start to start */
+		from_seed = (struct siphash_key){ config->stable_secret, 0x737461626c65ull };
 	ip->stable_key.k0 = siphash_words2(&from_seed, 1, 2);
 	ip->stable_key.k1 = siphash_words2(&from_seed, 3, 4);
 	ip->gateways_again = ip->id_at = TIME_NEVER;

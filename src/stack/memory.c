@@ -51,6 +51,7 @@ int eleven_create(struct eleven **stack, void *memory, size_t bytes, const struc
 {
 	struct eleven *made = memory;
 	uint8_t *block = memory;
+	struct siphash_key flow_seed = { config->seed ^ config->secret[0], config->secret[1] ^ 0x666c6f77 };
 	struct layout layout;
 
 	*stack = NULL;
@@ -62,8 +63,8 @@ int eleven_create(struct eleven **stack, void *memory, size_t bytes, const struc
 	if (bytes < layout.end)
 		return -EINVAL;
 	made->now = now;
-	made->flow_key.k0 = siphash_words2(&(struct siphash_key){ config->seed, 0x666c6f77 }, 1, 0);
-	made->flow_key.k1 = siphash_words2(&(struct siphash_key){ config->seed, 0x666c6f77 }, 2, 0);
+	made->flow_key.k0 = siphash_words2(&flow_seed, 1, 0);
+	made->flow_key.k1 = siphash_words2(&flow_seed, 2, 0);
 	made->headers = (uint8_t (*)[OUTPUT_HEADER_MAX])(block + layout.headers);
 	trace_init(&made->trace, block + layout.trace, (uint32_t)config->trace_records_max);
 	loopback_init(&made->loopback, block + layout.loopback, config->loopback_bytes);
