@@ -83,6 +83,8 @@ static bool note_timer(char *out, const struct conn_view *conn)
 
 void note_write(char out[NETSTAT_NOTE_MAX], const struct conn_view *conn)
 {
+	char time[TEXT_TIME_MAX];
+
 	out[0] = '\0';
 	if (conn->state == ELEVEN_LISTEN) {
 		note_listen(out, conn);
@@ -107,6 +109,11 @@ void note_write(char out[NETSTAT_NOTE_MAX], const struct conn_view *conn)
 		note_close_wait(out, conn);
 	else if (conn->state == ELEVEN_FIN_WAIT_2)
 		snprintf(out, NETSTAT_NOTE_MAX, "the peer has not closed its side");
+	else if (conn->state == ELEVEN_ESTABLISHED && conn->recvq != VIEW_ABSENT && conn->recvq > 0 &&
+		 conn->info.last_received != VIEW_ABSENT)
+		snprintf(out, NETSTAT_NOTE_MAX, "%llu byte%s unread, the last came %s ago",
+			 (unsigned long long)conn->recvq, conn->recvq == 1 ? "" : "s",
+			 text_duration(time, conn->info.last_received));
 	else if (conn->sub & ELEVEN_SUB_RECOVERY)
 		snprintf(out, NETSTAT_NOTE_MAX, "repairing a loss");
 }

@@ -66,9 +66,9 @@ done
 for verb in $(cat verbs); do
 	"$BUILD/eleven" "$verb" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE '[a-z0-9]+(-[a-z0-9]+)*$'
 done | grep -vxE 'help|usage' | sort -u >has
-grep -oE 'Fl -[a-z0-9-]+' "$SOURCE/man/eleven.1" | sed 's/Fl -//' | grep -vxE 'help|version' | sort -u >told
+grep -ohE 'Fl -[a-z0-9-]+' "$SOURCE"/man/eleven*.1 | sed 's/Fl -//' | grep -vxE 'help|version' | sort -u >told
 diff has told >said && [ -s has ]
-ok $? "eleven.1 tells of every option, and of no other"
+ok $? "the manual tells of every option, and of no other"
 for verb in $(cat verbs); do
 	grep -qx "\.Ss eleven $verb" "$SOURCE/man/eleven.1" || echo "$verb"
 done >said
