@@ -42,6 +42,9 @@ bench: configured
 	@meson setup --reconfigure $(BUILD) >/dev/null
 	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-bench eleven-beside bench/bench-connections eleven >&2
 	@$(BUILD)/eleven-bench $(BENCH)
+	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven-sim >&2
+	@$(if $(filter --json,$(BENCH)),:,echo "simulator, the mixed world on one core:" \
+		$$($(BUILD)/eleven-sim --seeds 1..100000 --seconds 20 --quiet))
 	@bench/instructions.py $(BUILD)/eleven-bench $(filter --json,$(BENCH))
 	@ninja -C $(BUILD) -j $(JOBS) --quiet eleven >&2
 	@bench/sockets.py $(BUILD) $(filter --json,$(BENCH))

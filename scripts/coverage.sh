@@ -13,9 +13,11 @@ build=${BUILD:-build}-coverage
 [ -f "$build/build.ninja" ] || meson setup "$build" -Db_coverage=true --buildtype debug >/dev/null
 ninja -C "$build" -j "${JOBS:-2}" --quiet unit-tests eleven-sim
 find "$build" -name '*.gcda' -delete
-meson test -C "$build" --no-rebuild --quiet -t 5 --num-processes "${JOBS:-2}" >"$build/tests.log" 2>&1 ||
+meson test -C "$build" --no-rebuild --quiet -t 5 --num-processes "${JOBS:-2}" \
+	>"$build/tests.log" 2>&1 ||
 	echo "coverage.sh: some tests failed, see $build/tests.log"
 "$build/eleven-sim" --seeds "1..${COVERAGE_SEEDS:-60}" --quiet
 gcovr --root . --object-directory "$build" --branches --exclude-throw-branches \
 	--exclude-branches-by-pattern '.*(CHECK\(|switch \(\(enum ).*' \
-	--filter 'src/(base|wire|trace|tcp|ip|stack)/' --print-summary --fail-under-branch "${COVERAGE_LEAST:-98}" "$build"
+	--filter 'src/(base|wire|trace|tcp|ip|stack)/' --print-summary \
+	--fail-under-branch "${COVERAGE_LEAST:-98}" "$build"

@@ -339,7 +339,7 @@ static void timers_judge(struct world *world, struct actor *actor, struct eleven
 static void rtt_judge(struct world *world, struct actor *actor, struct eleven_status *s)
 {
 	const struct spec *w = &world->spec;
-	uint64_t grain = US(w->clock_grain_us), least = 2 * US(w->delay_us);
+	uint64_t grain = US(w->clock_grain_us), least = 2 * US(w->delay_us) * (1000000 - w->clock_skew_ppm) / 1000000;
 	uint64_t most = least + 2 * US(w->jitter_us) + MS(500) + 2 * grain;
 	bool clean = !may_lose(world) && !w->reorder_ppm && !w->duplicate_ppm && !w->attacks && !w->path_mtu &&
 		     !w->stalls && !is_scarce(world);

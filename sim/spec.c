@@ -128,6 +128,7 @@ void spec_of_seed(struct spec *s, uint64_t seed)
 	s->deaf = chance(r, trouble / 4, 30);
 	s->early = chance(r, trouble / 3, 50);
 	s->aborts = chance(r, trouble / 4, 30);
+	s->clock_skew_ppm = chance(r, 30, 1000);
 	/* Drawn last, so that older seeds are otherwise the worlds they were. */
 	s->ecn = random_below(r, 2) ? 1 + (uint32_t)random_below(r, 2) : 0;
 	s->mark_ppm = chance(r, s->ecn ? 70 : 10, random_below(r, 2) ? 20000 : 400000);

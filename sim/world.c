@@ -34,9 +34,19 @@ bool world_breaks(struct world *world, const char *oracle)
 
 /* ---------------------------------------------------------------- clocks */
 
+/* A clock that runs fast or slow is ahead or behind by so much after `passed`. */
+static uint64_t clock_at(const struct world *world, const struct host *host, uint64_t time)
+{
+	uint64_t passed = time > world->start ? time - world->start : 0;
+	int64_t ahead = (int64_t)(passed / 1000000) * host->clock_skew_ppm +
+			(int64_t)(passed % 1000000) * host->clock_skew_ppm / 1000000;
+
+	return time + host->clock_offset + (uint64_t)ahead;
+}
+
 uint64_t host_now(const struct world *world, const struct host *host)
 {
-	uint64_t grain = US(world->spec.clock_grain_us), time = world->now + host->clock_offset;
+	uint64_t grain = US(world->spec.clock_grain_us), time = clock_at(world, host, world->now);
 
 	return grain ? time - time % grain : time;
 }
@@ -51,6 +61,12 @@ static uint64_t world_time(const struct world *world, const struct host *host, u
 	if (grain)
 		time = (time + grain - 1) / grain * grain;
 	time = time > host->clock_offset ? time - host->clock_offset : 0;
+	if (host->clock_skew_ppm && time > world->start) {
+		uint64_t passed = time - world->start, rate = (uint64_t)(1000000 + host->clock_skew_ppm);
+
+		/* Rounded up: not before the clock is there. */
+		time = world->start + passed / rate * 1000000 + passed % rate * 1000000 / rate + 2;
+	}
 	return time > host->stalled_until ? time : host->stalled_until;
 }
 
@@ -134,6 +150,9 @@ static void host_create(struct world *world, unsigned number)
 
 	host->address = 0x0a630001u + number * 0x101u;
 	host->clock_offset = SEC(random_below(&world->random, 1000000));
+	if (world->spec.clock_skew_ppm)
+		host->clock_skew_ppm = (int32_t)random_below(&world->random, 2 * world->spec.clock_skew_ppm + 1) -
+				       (int32_t)world->spec.clock_skew_ppm;
 	config_of(world, host, number);
 	host->memory = stack_make(world, number, &host->stack, &host->memory_bytes);
 	eleven_trace_kinds(host->stack, 0);
@@ -143,7 +162,7 @@ static void host_create(struct world *world, unsigned number)
 uint32_t actor_iss_foretold(struct world *world, const struct actor *actor)
 {
 	struct eleven_endpoint local = { .port = actor->local_port }, remote = { .port = actor->remote_port };
-	uint64_t now = actor->start + world->host[actor->host].clock_offset;
+	uint64_t now = clock_at(world, &world->host[actor->host], actor->start);
 	struct eleven_status status;
 	struct eleven *stack;
 	eleven_handle h;

@@ -100,6 +100,7 @@ struct host {
 	struct eleven_config config;
 	uint32_t address;
 	uint64_t clock_offset;          /* added to the world's time */
+	int32_t clock_skew_ppm;         /* how much faster it runs */
 	uint64_t deadline;              /* in the world's time, as of the last event */
 	eleven_handle listener[LISTENERS];
 	uint64_t rate_free;             /* when its way out is free again */
