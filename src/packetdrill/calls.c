@@ -130,6 +130,9 @@ int drill_bind(struct world *world, struct file *file, const struct sockaddr *ad
 		return error;
 	if (!is_any(&local.address) && is_mapped(&local.address))
 		world_own(world, load_be32(local.address.bytes + 12));
+	else if (!is_any(&local.address))
+		world_own_v6(world, &local.address);
+	flags |= option_set_is_on(&file->options, IPPROTO_IPV6, IPV6_V6ONLY) ? ELEVEN_BIND_V6ONLY : 0;
 	flags |= option_set_is_on(&file->options, SOL_SOCKET, SO_REUSEADDR) ? ELEVEN_BIND_REUSE_ADDRESS : 0;
 	flags |= option_set_is_on(&file->options, SOL_SOCKET, SO_REUSEPORT) ? ELEVEN_BIND_REUSE_PORT : 0;
 	return eleven_bind(world->stack, file->handle, &local, flags, world->now_ns);

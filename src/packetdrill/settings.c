@@ -19,6 +19,17 @@
 
 /* ---- --so_flags: words name=value, apart by commas or blanks */
 
+/* Of IPv6 itself; v4-mapped is IPv4. */
+static bool address_v6_read(struct eleven_address *out, const char *text)
+{
+	struct in6_addr address;
+
+	if (inet_pton(AF_INET6, text, &address) != 1 || IN6_IS_ADDR_V4MAPPED(&address))
+		return false;
+	memcpy(out->bytes, &address, sizeof(out->bytes));
+	return true;
+}
+
 static void flag_read(struct settings *settings, const char *word)
 {
 	static const char *const profiles[ELEVEN_PROFILES] = {
@@ -36,6 +47,8 @@ static void flag_read(struct settings *settings, const char *word)
 		settings->receive_window = (uint32_t)strtoul(word + 7, NULL, 0);
 	else if (strncmp(word, "mtu=", 4) == 0)
 		settings->mtu = (uint32_t)strtoul(word + 4, NULL, 0);
+	else if (strncmp(word, "local_ip=", 9) == 0 && address_v6_read(&settings->local_v6, word + 9))
+		settings->local_v6_given = true;
 }
 
 void settings_init(struct settings *settings, const char *flags)
@@ -65,7 +78,9 @@ static void address_read(uint32_t *out, const char *text)
 /* One option `--name=value`; false: it is not one of ours, or its value stands in the next word. */
 static bool option_read(struct settings *settings, const char *name, const char *value)
 {
-	if (strcmp(name, "local_ip") == 0)
+	if (strcmp(name, "local_ip") == 0 && address_v6_read(&settings->local_v6, value))
+		settings->local_v6_given = true;
+	else if (strcmp(name, "local_ip") == 0)
 		address_read(&settings->local, value);
 	else if (strcmp(name, "remote_ip") == 0)
 		address_read(&settings->remote, value);

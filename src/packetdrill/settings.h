@@ -19,6 +19,8 @@ struct settings {
 	bool quick_ack_off;             /* delay every ACK of text in order */
 	uint32_t receive_window;        /* 0: not asked for */
 	uint32_t local, remote;         /* IPv4, host order */
+	bool local_v6_given;
+	struct eleven_address local_v6;
 	uint32_t mtu;
 	uint32_t send_memory;           /* tcp_wmem: what a send buffer begins with */
 	bool fast_open_key_given;

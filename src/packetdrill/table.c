@@ -19,6 +19,7 @@
 #include "packetdrill/calls.h"
 #include "packetdrill/world.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define SLEEP_EXTRA_NS US(20)   /* packetdrill sleeps so much less than it means, and then spins */
@@ -379,6 +380,12 @@ static int slot_netdev_send(void *userdata, const void *bytes, size_t length)
 	if (world_begin(world) == 0) {
 		if (length >= IPV4_HEADER_MIN && header[0] >> 4 == 4)
 			world_own(world, load_be32(header + 16));
+		if (length >= IPV6_HEADER_BYTES && header[0] >> 4 == 6 && header[24] != 0xff) {
+			struct eleven_address address;
+
+			memcpy(address.bytes, header + 24, sizeof(address.bytes));
+			world_own_v6(world, &address);
+		}
 		eleven_input(world->stack, &packet, 1, world->now_ns);
 		world_run(world);
 	}

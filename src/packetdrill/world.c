@@ -81,6 +81,12 @@ static struct eleven_address address_of(uint32_t value)
 	return address;
 }
 
+void world_own_v6(struct world *world, const struct eleven_address *address)
+{
+	/* If it is refused it is there, or too many are. */
+	eleven_address_add(world->stack, 0, address, 64, world->now_ns);
+}
+
 void world_own(struct world *world, uint32_t address)
 {
 	struct eleven_interface interface = {
@@ -117,6 +123,8 @@ int world_begin(struct world *world)
 	if (settings->fast_open_key_given)
 		eleven_fast_open_key(world->stack, settings->fast_open_key);
 	world_own(world, settings->local);
+	if (settings->local_v6_given)
+		world_own_v6(world, &settings->local_v6);
 	return 0;
 }
 

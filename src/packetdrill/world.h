@@ -79,6 +79,8 @@ void world_destroy(struct world *world);
 int world_begin(struct world *world);
 /* The stack shall have this IPv4 address, in host order. */
 void world_own(struct world *world, uint32_t address);
+/* The same of IPv6. */
+void world_own_v6(struct world *world, const struct eleven_address *address);
 
 /* Runs what is due now: timers, calls that wait, packets out.  After every change from outside. */
 void world_run(struct world *world);

@@ -12,6 +12,8 @@ import re
 import socket
 import struct
 
+import wire
+
 from constants import NAMES
 from notation import ANY, Name, Struct
 
@@ -49,6 +51,8 @@ def address_bytes(machine, value, remote):
     """A struct sockaddr; None for `...` where there is none to give."""
     if value is ANY:
         ip = machine.remote_ip if remote else machine.local_ip
+        if machine.v6:
+            return struct.pack("=HHI16sI", socket.AF_INET6, socket.htons(PORT), 0, wire.packed(ip), 0)
         if machine.mapped:
             return struct.pack("=HHI16sI", socket.AF_INET6, socket.htons(PORT), 0,
                                b"\0" * 10 + b"\xff\xff" + socket.inet_aton(ip), 0)
@@ -66,7 +70,7 @@ def buffer_of(size):
 
 
 def call_socket(machine, domain, kind, protocol):
-    family = socket.AF_INET6 if machine.mapped else socket.AF_INET
+    family = socket.AF_INET6 if machine.mapped or machine.v6 else socket.AF_INET
     family = family if domain is ANY else number(domain)
     return Done(machine.plugin.socket(family, number(kind), number(protocol)))
 
@@ -91,9 +95,9 @@ def call_accept(machine, fd, address, length):
     done = Done(result)
     if result >= 0:
         ip, port = data.raw[4:8], struct.unpack(">H", data.raw[2:4])[0]
-        ip = data.raw[20:24] if machine.mapped else ip
-        if socket.inet_ntoa(ip) != machine.remote_ip or port not in machine.remote_ports:
-            done.fault = f"accept() names {socket.inet_ntoa(ip)}:{port} as the peer"
+        ip = data.raw[20:24] if machine.mapped else data.raw[8:24] if machine.v6 else ip
+        if ip != wire.packed(machine.remote_ip) or port not in machine.remote_ports:
+            done.fault = f"accept() names {ip.hex()}:{port} as the peer"
     return done
 
 

@@ -18,6 +18,7 @@ from constants import INFO, INFO_BYTES, INFO_NAMES
 from plugin import Plugin
 
 LOCAL, REMOTE = "192.168.0.1", "192.0.2.1"
+LOCAL_V6, REMOTE_V6 = "fd3d:fa7b:d17d::1", "fd3d:fa7b:d17d::2"
 TOLERANCE_US = 4000
 SPIN_US = 20
 REAL_LIMIT_S = 20
@@ -75,13 +76,19 @@ class Worker(threading.Thread):
 
 
 class Machine:
-    def __init__(self, text, library, flags="", sysctls=None, under_test=Plugin):
+    def __init__(self, text, library, flags="", sysctls=None, under_test=Plugin, family=4):
         self.options, self.events = notation.script_read(text)
+        if family == 6:         # with as much room for text
+            self.options.update(ip_version="ipv6", mtu=str(int(self.options.get("mtu", 1500)) + 20))
         unknown = set(self.options) - KNOWN_OPTIONS
         if unknown:
             raise notation.ScriptError(1, f"option --{unknown.pop()} is not understood")
         self.mapped = self.options.get("ip_version") == "ipv4-mapped-ipv6"
-        self.local_ip, self.remote_ip = self.options.get("local_ip", LOCAL), self.options.get("remote_ip", REMOTE)
+        self.v6 = self.options.get("ip_version") == "ipv6"
+        self.local_ip = self.options.get("local_ip", LOCAL_V6 if self.v6 else LOCAL)
+        self.remote_ip = self.options.get("remote_ip", REMOTE_V6 if self.v6 else REMOTE)
+        if self.v6:
+            flags += f",local_ip={self.local_ip}"
         self.tolerance_us = int(self.options.get("tolerance_usecs", TOLERANCE_US))
         self.tolerance_percent = float(self.options.get("tolerance_percent", 0))
         self.tick_us = int(self.options.get("tcp_ts_tick_usecs", 0) or 0)
@@ -235,12 +242,25 @@ class Machine:
 
     def icmp(self, packet):
         kind, code, mtu = packet.icmp
+        if self.v6:
+            return self.icmp6(kind, code, mtu, packet)
         quoted = wire.ipv4(self.local_ip, self.remote_ip, 6,
                            struct.pack(">HHI", *self.tuple, (packet.seq + self.local_isn) % 2**32) +
                            b"\0" * (12 + packet.length), 0, 64)[:28]
         message = struct.pack(">BBHI", kind, code, 0, mtu) + quoted
         message = message[:2] + struct.pack(">H", wire.checksum(message)) + message[4:]
         return wire.ipv4(self.remote_ip, self.local_ip, 1, message)
+
+    def icmp6(self, kind, code, mtu, packet):
+        """Kinds and codes of ICMPv4 in ICMPv6's: only a packet that is too big, and what cannot be reached."""
+        kind, code = (2, 0) if (kind, code) == (3, 4) else (1, {0: 0, 1: 3, 3: 4}.get(code, 0))
+        quoted = wire.ipv6(self.local_ip, self.remote_ip, 6,
+                           struct.pack(">HHI", *self.tuple, (packet.seq + self.local_isn) % 2**32) +
+                           b"\0" * (12 + packet.length), 0, 64)[:60]
+        message = struct.pack(">BBHI", kind, code, 0, mtu) + quoted
+        front = wire.pseudo(wire.packed(self.remote_ip), wire.packed(self.local_ip), 58, len(message))
+        message = message[:2] + struct.pack(">H", wire.checksum(front + message)) + message[4:]
+        return wire.ipv6(self.remote_ip, self.local_ip, 58, message)
 
     def next_out(self, packet):
         """The next segment of the connection under test, and its time."""

@@ -8,6 +8,7 @@ Each runs in a process of its own, under each profile that its head names:
 
     // profiles: linux modern strict          (linux, if nothing is said)
     // flags: quickack=off                    more for --so_flags
+    // families: 4                            not over IPv6 too (those that name an ip_version are of that one)
 
 Exit status 1 if one fails.  Prints TAP.
 """
@@ -34,7 +35,7 @@ def head(text, word, otherwise):
     return match.group(1).split() if match else otherwise
 
 
-def script_run(path, profile, flags, library, kernel=False, log=False):
+def script_run(path, profile, flags, library, kernel=False, log=False, family=4):
     """None, or what is wrong."""
     text = path.read_text()
     sysctls = tempfile.mkdtemp(prefix="pkt-")
@@ -46,7 +47,7 @@ def script_run(path, profile, flags, library, kernel=False, log=False):
             from kernel import Kernel
             run = machine.Machine(text, "", flags, "/proc/sys/net", Kernel)
         else:
-            run = machine.Machine(text, str(library), flags, sysctls)
+            run = machine.Machine(text, str(library), flags, sysctls, family=family)
         run.run()
         run.end()
     except (machine.Failure, notation.ScriptError) as fault:
@@ -57,7 +58,7 @@ def script_run(path, profile, flags, library, kernel=False, log=False):
     return None
 
 
-def script_fork(path, profile, flags, library, kernel=False, log=False):
+def script_fork(path, profile, flags, library, kernel=False, log=False, family=4):
     """The same in a process of its own, so that a crash is one script's."""
     read, write = os.pipe()
     child = os.fork()
@@ -66,7 +67,7 @@ def script_fork(path, profile, flags, library, kernel=False, log=False):
         import faulthandler
         faulthandler.dump_traceback_later(LIMIT_S, exit=True)
         try:
-            fault = script_run(path, profile, flags, library, kernel, log)
+            fault = script_run(path, profile, flags, library, kernel, log, family)
         except BaseException as error:
             import traceback
             fault = "".join(traceback.format_exception(error))
@@ -81,10 +82,16 @@ def script_fork(path, profile, flags, library, kernel=False, log=False):
     return said.strip(b"\0").decode(errors="replace") or f"the process ended with status {status}"
 
 
+def families(text, kernel):
+    """Over which each is run."""
+    return [4] if kernel or "ip_version" in text else [int(family) for family in head(text, "families", ["4", "6"])]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--profile")
     parser.add_argument("--flags", default="")
+    parser.add_argument("--family", type=int, choices=(4, 6))
     parser.add_argument("--kernel", action="store_true")
     parser.add_argument("--log", action="store_true", help="when one fails, what was sent until then")
     parser.add_argument("--library", default=LIBRARY, type=pathlib.Path)
@@ -96,15 +103,17 @@ def main():
     for path in scripts:
         text = path.read_text()
         for profile in [given.profile] if given.profile else head(text, "profiles", ["linux"]):
-            fault = script_fork(path, profile, given.flags, given.library.resolve(), given.kernel, given.log)
-            count += 1
-            name = path.relative_to(given.root) if path.is_relative_to(given.root) else path
-            what = re.search(r"^(?://|#) (?!profiles:|flags:)(.+)$", text, re.M)
-            for line in (fault or "").splitlines():
-                print(f"# {line}")
-            print(f"{'not ' if fault else ''}ok {count} - {name} ({profile}){': ' + what.group(1) if what else ''}",
-                  flush=True)
-            failed += fault is not None
+            for family in [given.family] if given.family else families(text, given.kernel):
+                fault = script_fork(path, profile, given.flags, given.library.resolve(), given.kernel, given.log,
+                                    family)
+                count += 1
+                name = path.relative_to(given.root) if path.is_relative_to(given.root) else path
+                what = re.search(r"^(?://|#) (?!profiles:|flags:|families:)(.+)$", text, re.M)
+                for line in (fault or "").splitlines():
+                    print(f"# {line}")
+                print(f"{'not ' if fault else ''}ok {count} - {name} ({profile}{', IPv6' if family == 6 else ''})"
+                      f"{': ' + what.group(1) if what else ''}", flush=True)
+                failed += fault is not None
     print(f"1..{count}")
     return 1 if failed else 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""wire.py: IPv4 packets with TCP, ICMP and UDP: bytes from what a script says, and back."""
+"""wire.py: packets of IPv4 and IPv6 with TCP, ICMP and UDP: bytes from what a script says, and back."""
 import dataclasses
 import socket
 import struct
@@ -17,6 +17,25 @@ def ipv4(source, destination, protocol, payload, tos=0, ttl=255):
     head = struct.pack(">BBHHHBBH4s4s", 0x45, tos, 20 + len(payload), 0, 0x4000, ttl, protocol, 0,
                        socket.inet_aton(source), socket.inet_aton(destination))
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
+
+
+def ipv6(source, destination, protocol, payload, tos=0, ttl=255):
+    return struct.pack(">IHBB16s16s", 6 << 28 | tos << 20, len(payload), protocol, ttl,
+                       socket.inet_pton(socket.AF_INET6, source),
+                       socket.inet_pton(socket.AF_INET6, destination)) + payload
+
+
+def is_v6(address):
+    return ":" in address
+
+
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6 if is_v6(address) else socket.AF_INET, address)
+
+
+def pseudo(source, destination, protocol, length):
+    """Of packed addresses."""
+    return source + destination + struct.pack(">HH" if len(source) == 4 else ">II", protocol, length)
 
 
 @dataclasses.dataclass
@@ -40,30 +59,37 @@ class Segment:
         words = (length // 4) << 12 | self.flags
         head = struct.pack(">HHIIHHHH", self.sport, self.dport, self.seq % 2**32, self.ack % 2**32, words, self.window,
                            0, self.urgent) + self.options + self.text
-        pseudo = socket.inet_aton(self.source) + socket.inet_aton(self.destination) + struct.pack(">HH", 6, len(head))
-        head = head[:16] + struct.pack(">H", checksum(pseudo + head)) + head[18:]
-        return ipv4(self.source, self.destination, 6, head, self.tos, self.ttl)
+        front = pseudo(packed(self.source), packed(self.destination), 6, len(head))
+        head = head[:16] + struct.pack(">H", checksum(front + head)) + head[18:]
+        return (ipv6 if is_v6(self.source) else ipv4)(self.source, self.destination, 6, head, self.tos, self.ttl)
 
 
 def parse(packet):
     """A Segment, or (protocol, payload) of what is no TCP."""
-    ihl = (packet[0] & 15) * 4
-    source, destination = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
-    if packet[9] != 6:
-        return packet[9], packet[ihl:]
+    if packet[0] >> 4 == 6:
+        ihl, protocol, tos, ttl = 40, packet[6], (packet[0] << 4 | packet[1] >> 4) & 255, packet[7]
+        source, destination = (socket.inet_ntop(socket.AF_INET6, packet[at:at + 16]) for at in (8, 24))
+    else:
+        ihl, protocol, tos, ttl = (packet[0] & 15) * 4, packet[9], packet[1], packet[8]
+        source, destination = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
+    if protocol != 6:
+        return protocol, packet[ihl:]
     tcp = packet[ihl:]
     sport, dport, seq, ack, words, window, _, urgent = struct.unpack(">HHIIHHHH", tcp[:20])
     offset = (words >> 12) * 4
     return Segment(source, destination, sport, dport, seq, ack, words & 0x1ff, window, urgent, tcp[20:offset],
-                   tcp[offset:], packet[1], packet[8])
+                   tcp[offset:], tos, ttl)
 
 
 def checksums_right(packet):
     """Of the IPv4 header, and of TCP."""
+    if packet[0] >> 4 == 6:
+        front = pseudo(packet[8:24], packet[24:40], packet[6], len(packet) - 40)
+        return packet[6] not in (6, 58) or checksum(front + packet[40:]) == 0
     ihl = (packet[0] & 15) * 4
     payload = packet[ihl:]
-    pseudo = packet[12:20] + struct.pack(">HH", packet[9], len(payload))
-    return checksum(packet[:ihl]) == 0 and (packet[9] != 6 or checksum(pseudo + payload) == 0)
+    front = pseudo(packet[12:16], packet[16:20], packet[9], len(payload))
+    return checksum(packet[:ihl]) == 0 and (packet[9] != 6 or checksum(front + payload) == 0)
 
 
 def options_emit(options, ts=None, sack=lambda n: n):
