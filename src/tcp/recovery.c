@@ -222,8 +222,9 @@ static bool detect(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, 
 		return false;
 	window = rack_window(d, e->phase != EPISODE_OPEN || tcb->sb.sacked_segments >= tcp->config.reordering,
 			     tcb->rtt.min_ns, tcb->rtt.srtt_ns, tcp->clock_step);
-	lost = scoreboard_detect(&tcb->sb, &tcp->sent, d->order, d->end, d->rtt_ns + window, tcp->now, wait_ns,
-				 e->reduced_order, &again);
+	/* A round trip of 1 ns is one in which the clock stood still. */
+	lost = scoreboard_detect(&tcb->sb, &tcp->sent, d->order, d->end, (d->rtt_ns > 1 ? d->rtt_ns : 0) + window,
+				 tcp->now, wait_ns, e->reduced_order, &again);
 	if (lost == 0)
 		return false;
 	if (e->phase == EPISODE_OPEN) {

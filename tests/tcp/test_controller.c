@@ -325,6 +325,31 @@ static void test_9406_4_2_R3_loss_ends_hystart(void **state)
 	assert_int_equal(c.cwnd, 401 * MSS);
 }
 
+/* 9406-§4.3-R1: the growth in CSS is at most half of slow start's. */
+static void test_9406_4_3_R1_growth_in_CSS(void **state)
+{
+	struct controller c;
+	struct controller_ack ack = { .now = MS(1), .bytes = 10 * 1000, .mss = 1000, .limited = true, .paced = true };
+	uint32_t before;
+	(void)state;
+
+	controller_init(&c, CONTROLLER_CUBIC, 1000, 100, 1ull << 40, seq_of(0));
+	c.hystart.baseline_ns = MS(10);
+	before = c.cwnd;
+	controller_acked(&c, &ack);
+	assert_true(c.cwnd > before && c.cwnd - before <= 10 * 1000 / 2);
+}
+
+/* 9438-§5-R1: C is 0.4: ten seconds behind K the window is 0.4 * 10^3 segments above W_max. */
+static void test_9438_5_R1_C(void **state)
+{
+	struct cubic cubic = { .w_max = 100 * 1000, .k = 2 << 10 };
+	(void)state;
+
+	assert_in_range(cubic_window(&cubic, (uint64_t)12 << 10, 1000), 499 * 1000, 501 * 1000);
+	assert_in_range(cubic_window(&cubic, 0, 1000), 96 * 1000, 97 * 1000);   /* 100 - 0.4 * 8 */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +367,8 @@ int main(void)
 		cmocka_unit_test(test_9438_4_8_R1_timeout),
 		cmocka_unit_test(test_9406_4_2_R1_R2_hystart),
 		cmocka_unit_test(test_9406_4_2_R3_loss_ends_hystart),
+		cmocka_unit_test(test_9406_4_3_R1_growth_in_CSS),
+		cmocka_unit_test(test_9438_5_R1_C),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,7 +142,7 @@ static void test_V36_lives_from_extreme_numbers(void **state)
 			give(s, 5000);
 			drain(s);
 			in(s, ". 1:1(0) ack 1 win 65535 <sack 1001:2001>");
-			in(s, ". 1:1(0) ack 1 win 65535 <sack 1001:4001>");
+			in(s, ". 1:1(0) ack 1 win 65535 <sack 1001:5001>");
 			drain(s);
 			in(s, ". 101:201(100) ack 2001 win 65535");
 			out(s, ". 5001:5001(0) ack 1 <nop,nop,sack 101:201>");
