@@ -25,7 +25,8 @@ static uint32_t packet_fill(uint8_t *to, const uint8_t *options, uint32_t option
 	to[9] = 17;
 	store_be32(to + 12, A);
 	store_be32(to + 16, B);
-	memcpy(to + 20, options, option_bytes);
+	if (option_bytes > 0)
+		memcpy(to + 20, options, option_bytes);
 	store_be16(to + 10, checksum_finish(checksum_add(0, to, header)));
 	for (uint32_t i = 0; i < payload_bytes; i++)
 		to[header + i] = (uint8_t)(i * 7 + (i >> 8));
