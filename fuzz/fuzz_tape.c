@@ -34,7 +34,8 @@ static void good_make(void)
 {
 	struct live_frames frames = { .count = 2, .text = { "close+0x3a (libc.so.6)", "finish+0x4 at srv.c:7 (srv)" } };
 	struct live_change change = { .cookie = 7, .number = 1, .family = 4, .netns = 4026531840,
-				      .after = ELEVEN_SYN_SENT, .who = { LIVE_HOW_CALL, 100, 101, 5, 0, "server" }, .spent_ns = 5000 };
+				      .after = ELEVEN_SYN_SENT, .spent_ns = 5000,
+				      .who = { LIVE_HOW_CALL, 100, 101, 5, 0, "server" } };
 	struct tape *tape;
 
 	fd = memfd_create("tape", 0);

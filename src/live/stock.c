@@ -17,6 +17,7 @@
 #define EVERYTHING_NS 100000000ull      /* between dumps of everything */
 #define TIME_WAIT_DUE_NS 2000000000ull  /* TIME_WAIT itself is looked at, if no orphan waits for it */
 #define SEARCH_NS 2000000000ull         /* between searches for new namespaces */
+#define CROWD 100000u                   /* sockets at the start */
 #define ENDS_MAX 64                     /* multicast messages taken in a turn */
 
 static uint64_t clock_ns(void)
@@ -136,9 +137,15 @@ int stock_take(struct stock *stock, struct tracker *tracker, uint64_t now)
 
 	/* Listeners first: by them the direction of the others is told. */
 	for (int listeners = 1; listeners >= 0; listeners--)
-		for (size_t i = 0; i < view.count; i++)
-			if ((view.conns[i].state == ELEVEN_LISTEN) == listeners)
+		for (size_t i = 0; i < view.count; i++) {
+			enum eleven_state state = view.conns[i].state;
+
+			/* A crowd in TIME_WAIT would push out what matters; only its end could be told. */
+			if (state == ELEVEN_TIME_WAIT && view.count > CROWD)
+				continue;
+			if ((state == ELEVEN_LISTEN) == listeners)
 				tracker_seed(tracker, &view.conns[i], now);
+		}
 	view_free(&view);
 	stock->next = clock_ns() + (stock->everything ? EVERYTHING_NS : SMALL_NS);
 	return error;
