@@ -229,6 +229,19 @@ void facts_more(const struct facts *facts, struct finding *finding, const struct
 		finding_say(finding->more, "whose listener it is root sees");
 }
 
+/* What rules call by Linux's names comes from the status of the stack, where the connection is eleven's. */
+static void sources_correct(struct finding *finding)
+{
+	for (size_t i = 0; i < finding->evidence_count; i++) {
+		char *source = finding->evidence[i].source;
+
+		if (strcmp(source, "sock_diag") == 0 || strcmp(source, "tcp_info") == 0 || strcmp(source, "skmem") == 0)
+			strcpy(source, "status");
+	}
+	if (finding->verdict == VERDICT_CLOSE_WAIT_LEAK)
+		finding_say(finding->fix, "close the descriptor when recv() returns 0");
+}
+
 void facts_judge(struct facts *facts, struct findings *findings)
 {
 	static rules_fn *const families[] = {
@@ -238,6 +251,8 @@ void facts_judge(struct facts *facts, struct findings *findings)
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		families[i](facts, findings);
 	for (size_t i = 0; i < findings->count; i++) {
+		if (findings->list[i]->kept > 0 && findings->list[i]->conns[0]->source == VIEW_ELEVEN)
+			sources_correct(findings->list[i]);
 		if (findings->list[i]->kept > 0)
 			facts_more(facts, findings->list[i], findings->list[i]->conns[0]);
 	}

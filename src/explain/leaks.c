@@ -79,7 +79,7 @@ static void say_instead(char *out, size_t n, const struct handling *handling, in
 static uint64_t unread_until_eof(const struct conn_view *conn)
 {
 	if (conn->source == VIEW_ELEVEN)
-		return conn->recvq + (conn_view_sub(conn, ELEVEN_SUB_EOF_READ) ? 0 : 1);
+		return conn->recvq > 0 ? conn->recvq + 1 : !conn_view_sub(conn, ELEVEN_SUB_EOF_READ);
 	return conn->recvq;
 }
 

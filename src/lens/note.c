@@ -21,6 +21,7 @@ static void note_close_wait(char *out, const struct conn_view *conn)
 		snprintf(fd, sizeof(fd), "fd %d: ", conn->owners[0].fd);
 	if (conn->source != VIEW_KERNEL)
 		snprintf(out, NETSTAT_NOTE_MAX, "%s%s", fd,
+			 conn->recvq > 0 ? "bytes and EOF unread" :
 			 conn_view_sub(conn, ELEVEN_SUB_EOF_READ) ? "EOF was read, not closed" : "EOF not read");
 	else if (conn->recvq == 0)
 		snprintf(out, NETSTAT_NOTE_MAX, "%sEOF was read, not closed", fd);

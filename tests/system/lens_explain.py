@@ -161,7 +161,7 @@ JOBS = [
     (judge, "half_open"), (judge, "ephemeral"), (judge, "bind_listener"), (judge, "bind_listener_v6"),
     (judge, "bind_time_wait"), (judge, "bind_bound"), (judge, "bind_ephemeral"), (judge, "hostile_name"),
     (healthy, "healthy_fork", 2), (healthy, "healthy_prefork", 2), (healthy, "healthy_pool", 6),
-    (healthy, "healthy_half_close", 2),
+    (healthy, "healthy_half_close", 2), (healthy, "healthy_nginx", 3),
 ]
 
 

@@ -395,6 +395,29 @@ def healthy_half_close():
     return truth(verdict=None)
 
 
+def healthy_nginx():
+    """nginx with a load on it, connections kept alive and not."""
+    import tempfile
+    folder = tempfile.mkdtemp(prefix="ln.")
+    with open(f"{folder}/nginx.conf", "w") as file:
+        file.write(f"""worker_processes 2; daemon off; error_log {folder}/error.log; pid {folder}/pid;
+events {{ worker_connections 512; }}
+http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; server {{ listen 127.0.0.1:7801; return 200 "hello"; }} }}
+""")
+    keep.append(subprocess.Popen(["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"], stderr=subprocess.DEVNULL))
+    for _ in range(200):
+        try:
+            socket.create_connection((LOOP, 7801)).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    for header in ("Connection: keep-alive", "Connection: close"):
+        keep.append(subprocess.Popen(["wrk", "-t", "1", "-c", "10", "-d", "60", "-H", header, "http://127.0.0.1:7801/"],
+                                     stdout=subprocess.DEVNULL))
+    return truth(verdict=None)
+
+
 def hostile_name():
     """A program whose name is a terminal's escape sequence."""
     with open("/proc/self/comm", "w") as file:
