@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim/frame.h"
+#include "sim/six.h"
 #include "sim/world.h"
 
 /*
@@ -233,19 +234,15 @@ static void names_learn(struct world *world, struct actor *actor)
 	actor->irs = status.irs;
 }
 
-static struct eleven_endpoint endpoint_of(uint32_t address, uint16_t port)
+static struct eleven_endpoint endpoint_of(const struct world *world, uint32_t address, uint16_t port)
 {
-	struct eleven_endpoint made = { .port = port };
-
-	made.address.bytes[10] = made.address.bytes[11] = 0xff;
-	frame_put32(made.address.bytes + 12, address);
-	return made;
+	return (struct eleven_endpoint){ .address = six_address(world, address), .port = port };
 }
 
 static void actor_connect(struct world *world, struct actor *actor)
 {
-	struct eleven_endpoint local = endpoint_of(0, actor->local_port);
-	struct eleven_endpoint remote = endpoint_of(actor->remote_address, actor->remote_port);
+	struct eleven_endpoint local = endpoint_of(world, 0, actor->local_port);
+	struct eleven_endpoint remote = endpoint_of(world, actor->remote_address, actor->remote_port);
 	struct eleven *stack = stack_of(world, actor);
 	uint64_t now = now_of(world, actor);
 	int result = eleven_open(stack, &actor->h, now);

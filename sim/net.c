@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sim/frame.h"
+#include "sim/six.h"
 #include "sim/marks.h"
 #include "sim/world.h"
 
@@ -348,8 +349,9 @@ static void hash_packet(struct world *world, unsigned host, const uint8_t *bytes
 				     siphash(&world->hash_key, bytes, length));
 }
 
-void net_send(struct world *world, unsigned host, const struct eleven_out *out)
+void net_send(struct world *world, unsigned host, const struct eleven_out *sent)
 {
+	struct eleven_out copy = *sent, *out = &copy;
 	uint8_t *bytes = world->sending = malloc(out->length);
 	uint32_t at = 0;
 
@@ -361,6 +363,11 @@ void net_send(struct world *world, unsigned host, const struct eleven_out *out)
 	}
 	if (at != out->length || out->slices > 4)
 		world_fail(world, "O17", "host %u: slices do not make up the packet's length", host);
+	if (world->spec.six && !six_sent(world, host, out, bytes)) {
+		free(bytes);
+		world->sending = NULL;
+		return;
+	}
 	world->packets++;
 	hash_packet(world, host, bytes, out->length);
 	story_packet(world, STORY_SENT, host, host, bytes, out->length);
@@ -427,6 +434,7 @@ void net_arrive(struct world *world)
 	struct host *host = &world->host[flight.to];
 	struct eleven_packet packet = { flight.bytes, flight.length, 0, flight.flags, flight.segment_bytes };
 	uint64_t now = host_now(world, host);
+	uint8_t *translated = NULL;
 
 	if (host->stalled_until > world->now) {
 		flight.due = host->stalled_until;       /* it waits in the link; later ones have a higher number */
@@ -436,9 +444,13 @@ void net_arrive(struct world *world)
 	world->arriving = flight.bytes;
 	story_packet(world, STORY_ARRIVED, flight.to, flight.to, flight.bytes, flight.length);
 	observe_delivered(world, flight.bytes, flight.length, flight.flags & ELEVEN_PACKET_CHECKSUM_OK);
-	eleven_input(host->stack, &packet, 1, now);
-	if (strikes(world, world->spec.repeat_ppm) && world->spec.memory_kb < 64)
+	if (world->spec.six)
+		packet.bytes = translated = six_arrived(flight.bytes, &packet.length, flight.flags);
+	if (packet.bytes)
+		eleven_input(host->stack, &packet, 1, now);
+	if (packet.bytes && strikes(world, world->spec.repeat_ppm) && world->spec.memory_kb < 64)
 		repeat(world, &flight, &packet, now);
+	free(translated);
 	free(flight.bytes);
 	world->arriving = NULL;
 	host_settle(world, flight.to);

@@ -79,6 +79,7 @@ static void wire_choose(struct spec *s, struct random *r, unsigned trouble)
 		s->mtu - 600 : 8400) : 0;
 	s->ethernet = random_below(r, 100) < 25;
 	s->big = random_below(r, 100) < 50 ? 0 : 1 + (uint32_t)random_below(r, 3);
+	s->six = random_below(r, 100) < 30 && !s->ethernet && !s->path_mtu && s->mtu >= 1260 && s->mtu <= 65000;
 }
 
 static void stack_choose(struct spec *s, struct random *r)

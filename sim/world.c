@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "sim/frame.h"
+#include "sim/six.h"
 
 #define INSTANT_EVENTS_MAX 200000u      /* O11: at one point of time */
 #define OUTPUT_CALLS_MAX   20000u       /* O11: batches of one stack at one point of time */
@@ -133,8 +134,14 @@ static void *stack_make(struct world *world, unsigned number, struct eleven **st
 	};
 	void *memory;
 
-	interface.address.bytes[10] = interface.address.bytes[11] = 0xff;
-	frame_put32(interface.address.bytes + 12, host->address);
+	if (world->spec.six) {
+		interface.address6 = six_address(world, host->address);
+		interface.prefix6_bits = 64;
+		interface.prefix_bits = 0;
+		interface.mtu += 20;
+	} else {
+		interface.address = six_address(world, host->address);
+	}
 	*bytes = eleven_size(&host->config);
 	memory = *bytes == 0 ? MAP_FAILED : mmap(NULL, *bytes, PROT_READ | PROT_WRITE,
 						 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -169,8 +176,7 @@ uint32_t actor_iss_foretold(struct world *world, const struct actor *actor)
 	size_t bytes;
 	void *memory = stack_make(world, actor->host, &stack, &bytes);
 
-	remote.address.bytes[10] = remote.address.bytes[11] = 0xff;
-	frame_put32(remote.address.bytes + 12, actor->remote_address);
+	remote.address = six_address(world, actor->remote_address);
 	if (eleven_open(stack, &h, now) || eleven_bind(stack, h, &local, 0, now) ||
 	    eleven_connect(stack, h, &remote, now) || eleven_status(stack, h, &status))
 		abort();
