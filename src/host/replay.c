@@ -164,10 +164,8 @@ static int record_read(struct replay *r)
 	if (head.bytes > RECORD_BODY_MAX || head.bytes % 8)
 		return problem_say(r, -EBADMSG, "the recording is damaged: a record of %u bytes", head.bytes);
 	got = fread(r->body, 1, head.bytes, r->file);
-	if (got < head.bytes) {
-		r->offset += sizeof(head) + got;
-		return problem_say(r, -EBADMSG, "the recording is cut off");
-	}
+	if (got < head.bytes)           /* where its check would tell which is behind the end */
+		return problem_say(r, -EBADMSG, "the recording is cut off in this record, or its length is damaged");
 	r->head = head;
 	head.check = 0;
 	check = crc32(crc32(0, (const Bytef *)&head, sizeof(head)), r->body, head.bytes);
