@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# timeout: 240
+# timeout: 400
 """
 eleven watch on the kernel's connections: for every cause a program of real sockets that knows what is true
 (watch_scenarios.py), watched by every backend at once; each end's moves, causes, owner, descriptor and thread are
@@ -264,17 +264,20 @@ def as_nobody():
     header = rows_of(program)[0]
     ok(header["backend"] == "poll" and "bpf not to be had" in header["text"] and "root" in header["text"],
        "the header says what better backend could not be had, and for whom it could", header)
-    scenario = Program(*words, sys.executable, str(HERE / "watch_scenarios.py"), "half-close", "-", "-")
-    wait_until(lambda: scenario.output().endswith("]\n") or scenario.process.poll() is not None, SECONDS)
-    ends = json.loads(scenario.output())
-    wait_until(lambda: any(row["to"] == "TIME_WAIT" for row in ends_seen(rows_of(program), ends[0])), 10)
+    # Looking for owners may take a twentieth of the time: on a busy machine it is not done for every change.
+    for attempt in range(6):
+        scenario = Program(*words, sys.executable, str(HERE / "watch_scenarios.py"), "half-close", "-", "-")
+        wait_until(lambda: scenario.output().endswith("]\n") or scenario.process.poll() is not None, SECONDS)
+        ends = json.loads(scenario.output())
+        wait_until(lambda: any(row["to"] == "TIME_WAIT" for row in ends_seen(rows_of(program), ends[0])), 10)
+        scenario.end()
+        scenario.status()
+        owned = [owner_of(row) for row in ends_seen(rows_of(program), ends[0]) if owner_of(row)]
+        if owned:
+            break
     for end in ends:
-        seen = ends_seen(rows_of(program), end)
-        check_sampled("half-close of nobody", seen, end)
-    owned = [owner_of(row) for row in ends_seen(rows_of(program), ends[0]) if owner_of(row)]
+        check_sampled("half-close of nobody", ends_seen(rows_of(program), end), end)
     ok(owned and all(owner["pid"] == ends[0]["pid"] for owner in owned), "nobody sees his own programs", owned)
-    scenario.end()
-    scenario.status()
     program.kill(2)
 
 
