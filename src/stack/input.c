@@ -22,6 +22,14 @@ static void datagram_input(struct eleven *stack, const struct ip_datagram *datag
 	tcp_segment_arrives(stack->tcp, &arrival, now);
 }
 
+/* Of ICMP: net and host unreachable; of ICMPv6: no route, and address unreachable. */
+static bool no_route(const struct ip_error *error)
+{
+	if (address_is_v4(&error->remote))
+		return error->type == 3 && error->code <= 1;
+	return error->type == 1 && (error->code == 0 || error->code == 3);
+}
+
 static void error_input(struct eleven *stack, const struct ip_error *error, uint64_t now)
 {
 	struct tcp_error about = {
@@ -30,6 +38,7 @@ static void error_input(struct eleven *stack, const struct ip_error *error, uint
 		.error = error->error,
 		.hard = error->hard,
 		.mtu = error->mtu,
+		.no_route = no_route(error),
 	};
 
 	tcp_error_arrives(stack->tcp, &about, now);

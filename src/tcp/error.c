@@ -12,6 +12,7 @@
 #include "tcp/output.h"
 #include "tcp/record.h"
 #include "tcp/recovery.h"
+#include "tcp/timer.h"
 
 #define PATH_MTU_LEAST_V6 1280u         /* RFC 8200 §5: every path carries that */
 #define PATH_MTU_KEEP_NS  SEC(600)      /* RFC 1191 §6.3, RFC 8201 §5.3: then a larger one is tried again */
@@ -59,6 +60,31 @@ static void request_error(struct tcp *tcp, struct syn_received *record, const st
 	}
 }
 
+/*
+ * RFC 6069: a router has no way for the very segment that the timer has sent again: that was no congestion, so one
+ * doubling of the RTO is taken back, and the timer starts over from when it was started.  How often it has expired
+ * counts on (R2).
+ */
+static void backoff_undo(struct tcp *tcp, struct tcb *tcb, const struct tcp_error *error)
+{
+	struct rtt_bounds bounds = { tcp->config.rto_initial, tcp->config.rto_least, tcp->config.rto_most,
+				     tcp->config.rto_margin_least };
+	struct rtt base = tcb->rtt;
+	uint64_t *deadline = &tcb->deadline[SLOT_RETRANSMISSION], started;
+
+	if (!tcp->config.disruption_heeded || !error->no_route || !synchronized(tcb) || tcb->retries == 0 ||
+	    tcb->persisting || *deadline == TIME_NEVER || !seq_eq(error->seq, tcb->snd.una))
+		return;
+	rtt_backoff_end(&base, &bounds);
+	if (tcb->rtt.rto_ns <= base.rto_ns)
+		return;
+	rule(tcp, tcb, ICMP_BACKOFF_UNDONE);
+	started = *deadline > tcb->rtt.rto_ns ? *deadline - tcb->rtt.rto_ns : 0;
+	tcb->rtt.rto_ns = tcb->rtt.rto_ns / 2 > base.rto_ns ? tcb->rtt.rto_ns / 2 : base.rto_ns;
+	started += tcb->rtt.rto_ns;
+	timer_arm(tcp, tcb, SLOT_RETRANSMISSION, started > tcp->now ? started : tcp->now);
+}
+
 void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t now)
 {
 	uint32_t ref;
@@ -89,5 +115,6 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 		return;
 	}
 	rule(tcp, tcb, ICMP_SOFT_ERROR);
+	backoff_undo(tcp, tcb, error);
 	tcb_signal(tcp, tcb, ELEVEN_SIGNAL_SOFT_ERROR);
 }

@@ -49,6 +49,7 @@ struct tcp_error {                      /* an ICMP error about a segment of ours
 	int error;                      /* errno */
 	bool hard;                      /* RFC 1122 §4.2.3.9 */
 	uint32_t mtu;                   /* not 0: fragmentation needed */
+	bool no_route;                  /* net or host unreachable: the path is cut (RFC 6069 §3) */
 };
 void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t now);
 

@@ -102,7 +102,7 @@ static inline void to_with_timestamps(struct script *s, const struct place *p)
 
 static inline void error_arrives(struct script *s, struct seq seq, int error, bool hard, uint32_t mtu)
 {
-	struct tcp_error e = { { s->us, s->them, s->our_port, s->their_port }, seq, error, hard, mtu };
+	struct tcp_error e = { { s->us, s->them, s->our_port, s->their_port }, seq, error, hard, mtu, false };
 
 	tcp_error_arrives(s->tcp, &e, s->now);
 }

@@ -213,6 +213,61 @@ static void test_soft_errors_end_an_open_if_asked_to(void **state)
 	}
 }
 
+static void no_route_arrives(struct script *s, struct seq seq)
+{
+	struct tcp_error e = { .tuple = { s->us, s->them, s->our_port, s->their_port }, .seq = seq,
+			       .error = EHOSTUNREACH, .no_route = true };
+
+	tcp_error_arrives(s->tcp, &e, s->now);
+}
+
+/* 6069-§3-R1: each report that the path is cut takes back a doubling, and the segment goes the sooner. */
+static void test_unreachable_takes_back_a_doubling(void **state)
+{
+	struct script *s = *state;
+	uint64_t rto;
+
+	to_established(s);
+	give(s, 100);
+	drain(s);
+	rto = status_of(s).rto;
+	no_route_arrives(s, seq_add(s->our_iss, 1));            /* nothing was sent again yet */
+	assert_int_equal(status_of(s).rto, rto);
+	pass_timeout(s);
+	pass_timeout(s);
+	pass_timeout(s);
+	drain(s);
+	assert_int_equal(status_of(s).rto, 8 * rto);
+	pass(s, 5 * rto);
+	no_route_arrives(s, seq_add(s->our_iss, 2));            /* of another segment */
+	error_arrives(s, seq_add(s->our_iss, 1), EHOSTUNREACH, false, 0);       /* of another kind: TTL, filters */
+	assert_int_equal(status_of(s).rto, 8 * rto);
+	quiet(s);
+	no_route_arrives(s, seq_add(s->our_iss, 1));            /* 4 RTO are over: now */
+	assert_int_equal(taken(s, RULE_ICMP_BACKOFF_UNDONE), 1);
+	assert_true(pass_timeout(s) <= MS(1));
+	out(s, "P. 1:101(100) ack 1");
+	assert_int_equal(status_of(s).rto, 8 * rto);
+	assert_int_equal(status_of(s).timer_count, 4);          /* R2 counts on */
+	no_route_arrives(s, seq_add(s->our_iss, 1));
+	assert_int_equal(status_of(s).rto, 4 * rto);
+	no_route_arrives(s, seq_add(s->our_iss, 1));
+	no_route_arrives(s, seq_add(s->our_iss, 1));
+	no_route_arrives(s, seq_add(s->our_iss, 1));
+	assert_int_equal(status_of(s).rto, rto);                /* never below what was measured */
+
+	s->config.disruption_heeded = 0;
+	restart(s);
+	to_established(s);
+	give(s, 100);
+	drain(s);
+	pass_timeout(s);
+	drain(s);
+	rto = status_of(s).rto;
+	no_route_arrives(s, seq_add(s->our_iss, 1));
+	assert_int_equal(status_of(s).rto, rto);
+}
+
 static void test_MUST_54_ICMP_finds_its_connection(void **state)
 {
 	struct script *s = *state;
@@ -315,6 +370,7 @@ int main(void)
 		TEST(test_SHLD_26_hard_errors_end_an_open),
 		TEST(test_MUST_56_soft_errors_end_nothing),
 		TEST(test_soft_errors_end_an_open_if_asked_to),
+		TEST(test_unreachable_takes_back_a_doubling),
 		TEST(test_MUST_54_ICMP_finds_its_connection),
 		TEST(test_fragmentation_needed),
 		TEST(test_no_larger_packets_soon),
