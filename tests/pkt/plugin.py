@@ -22,7 +22,8 @@ SLOTS = [
 
 class Plugin:
     def __init__(self, path, flags):
-        self.library = ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_LOCAL, use_errno=True)
+        mode = os.RTLD_NOW | os.RTLD_LOCAL | os.RTLD_NODELETE | os.RTLD_DEEPBIND        # packetdrill's
+        self.library = ctypes.CDLL(path, mode=mode, use_errno=True)
         table = (ctypes.c_void_p * 33)()
         self.library.packetdrill_interface_init(ctypes.c_char_p(flags.encode()), table)
         if not all(table):

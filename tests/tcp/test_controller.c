@@ -153,7 +153,7 @@ static void test_cube_root(void **state)
 	}
 }
 
-/* 9438-§4.2-R1: W(t) beside doubles: within a segment, over two minutes and all sizes of segments. */
+/* 9438-§4.2-R1, 9438-§5-R1 (C = 0.4): W(t) beside doubles: within a segment, for two minutes and all segments. */
 static void test_9438_4_2_R1_curve(void **state)
 {
 	struct random random;

@@ -34,6 +34,22 @@ static void test_SHLD_8_passive_open(void **state)
 	}
 }
 
+/* 3168-§6.1.1-R6: neither SYN nor SYN-ACK is capable, though both ask. */
+static void test_SYNs_are_not_capable(void **state)
+{
+	struct script *s = *state;
+
+	restart(s);
+	to_syn_sent_ecn(s);
+	assert_true(s->last.ece && s->last.cwr);
+	assert_int_equal(s->last_out.tos & 3, ECN_NOT_ECT);
+	restart(s);
+	to_listen(s);
+	in(s, "SEW 0:0(0) win 65535 <mss 1460>");
+	out(s, "S.E 0:0(0) ack 1 <...>");
+	assert_int_equal(s->last_out.tos & 3, ECN_NOT_ECT);
+}
+
 /* 3168-§6.1.1-R1: never, where it is switched off. */
 static void test_passive_open_without(void **state)
 {
@@ -334,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_SHLD_8_passive_open),
 		TEST_STRICT(test_SHLD_8_passive_open),
+		TEST(test_SYNs_are_not_capable),
 		TEST(test_passive_open_without),
 		TEST(test_active_open),
 		TEST_STRICT(test_active_open),
