@@ -76,7 +76,10 @@ enum {
 struct record_stack {                   /* without padding: the same on every machine of this order of bytes */
 	char name[32];
 	uint64_t secret[2], seed, profile, config[RECORD_CONFIG_ROWS];
-	struct eleven_interface interface;
+	union {
+		struct eleven_interface interface;
+		uint64_t interface_room[16];    /* without which its end would be aligned as the machine has it */
+	};
 };
 
 struct record_packet {
