@@ -96,6 +96,7 @@ def tools():
         ok(not bad, f"eleven {' '.join(words).replace(str(copy), 'FILE')}: {len(tries)} refusals of memory",
            "\n".join(bad[:4]))
     ok(program(["eleven", "down"], env)[0] == 0, "and the host is none the worse")
+    server.kill()
     server.wait(30)
 
 
