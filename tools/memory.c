@@ -9,6 +9,8 @@
  */
 #include "memory.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -18,9 +20,11 @@
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t each);
 void *__real_realloc(void *old, size_t n);
+FILE *__real_fopen64(const char *path, const char *mode);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t each);
 void *__wrap_realloc(void *old, size_t n);
+FILE *__wrap_fopen64(const char *path, const char *mode);
 
 static bool ends;
 
@@ -44,6 +48,17 @@ void *__wrap_calloc(size_t n, size_t each)
 void *__wrap_realloc(void *old, size_t n)
 {
 	return memory_got(__real_realloc(old, n), n);
+}
+
+/* A file that is not there may be passed over; one that there is no memory for would be taken for that.  (Large files:
+   this is what fopen() is called here.) */
+FILE *__wrap_fopen64(const char *path, const char *mode)
+{
+	FILE *file = __real_fopen64(path, mode);
+
+	if (!file && errno == ENOMEM && ends)
+		verb_fail("out of memory");
+	return file;
 }
 
 void memory_ends_program(bool does)

@@ -137,7 +137,7 @@ def eleven_counters():
 
 def connections(*but):
     """eleven's connections that are not in one of these states, as lines."""
-    lines = run("eleven", "netstat", "-anpo")[1].splitlines()
+    lines = run("eleven", "netstat", "--eleven", "-anpo")[1].splitlines()
     return [line for line in lines if line.startswith("tcp") and not any(f" {state} " in line for state in but)]
 
 
