@@ -72,12 +72,12 @@ void output_unfolded(struct tcp *tcp, struct tcb *tcb)
 	if (tcb->want.syn) {
 		seg->syn = true;
 		seg->seq = tcb->snd.iss;
-		seg->window = window_offer(tcp, tcb, true);
+		seg->window = window_offer(tcb, true);
 		options_of_syn(tcp, tcb, &seg->options);
 		ecn_syn_out(tcb, seg);
 	} else {
 		seg->seq = tcb->snd.nxt;
-		seg->window = tcb->kind == KIND_TIME_WAIT ? (uint16_t)tcb->rcv.limit : window_offer(tcp, tcb, false);
+		seg->window = tcb->kind == KIND_TIME_WAIT ? (uint16_t)tcb->rcv.limit : window_offer(tcb, false);
 		options_of_segment(tcp, tcb, &seg->options, true);
 	}
 	memset(&tcb->want, 0, sizeof(tcb->want));
@@ -220,7 +220,7 @@ static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
 	*seg = (struct segment){ .seq = empty_seq(tcb), .has_ack = true, .ack = tcb->rcv.nxt,
 				 .ece = tcb->ecn.echo };
-	seg->window = window_offer(tcp, tcb, false);
+	seg->window = window_offer(tcb, false);
 	options_of_segment(tcp, tcb, &seg->options, true);
 }
 
@@ -243,7 +243,7 @@ static void output_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg, st
 	*seg = (struct segment){ .seq = tcb->snd.iss, .syn = true, .has_ack = answer };
 	if (answer)
 		seg->ack = tcb->rcv.nxt;
-	seg->window = window_offer(tcp, tcb, true);
+	seg->window = window_offer(tcb, true);
 	options_of_syn(tcp, tcb, &seg->options);
 	ecn_syn_out(tcb, seg);
 	tcb->want.syn = false;

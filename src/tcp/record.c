@@ -352,7 +352,7 @@ void time_wait_fold(struct tcp *tcp, struct tcb *tcb)
 	record->since_ms = (uint32_t)(tcb->since / 1000000u);
 	record->after_closing = tcb->rule == RULE_ACK_CLOSING_TIME_WAIT;
 	record->challenged = challenge_pack(tcb);
-	record->window = window_offer(tcp, tcb, false);
+	record->window = window_offer(tcb, false);
 	table_replace(&tcp->connections, tcb->hash, reference(KIND_TCB, tcb_index(tcp, tcb)),
 		      reference(KIND_TIME_WAIT, index));
 	tcb->in_table = false;

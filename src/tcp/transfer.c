@@ -228,7 +228,7 @@ static void received_by_program(struct tcp *tcp, struct tcb *tcb, uint32_t bytes
 	if (ring_used(&tcb->receive_ring) == 0 && tcb->reassembly == NONE)
 		ring_release(&tcb->receive_ring, &tcp->buffers);
 	if ((tcb->state == TCP_ESTABLISHED || tcb->state == TCP_FIN_WAIT_1 || tcb->state == TCP_FIN_WAIT_2) &&
-	    window_update_due(tcp, tcb)) {
+	    window_update_due(tcb)) {
 		tcb->want.ack_now = true;
 		tcb_ready(tcp, tcb);
 	}

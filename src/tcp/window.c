@@ -68,13 +68,12 @@ static struct seq edge_possible(const struct tcb *tcb)
 	return seq_add(tcb->rcv.nxt, room);
 }
 
-uint16_t window_offer(const struct tcp *tcp, struct tcb *tcb, bool on_syn)
+uint16_t window_offer(struct tcb *tcb, bool on_syn)
 {
 	struct seq possible = edge_possible(tcb);
 	uint32_t threshold = min_u32(tcb->rcv.limit / 2, max_u32(tcb->rcv.mss, 1));
 	uint32_t window;
 
-	(void)tcp;
 	/* SWS avoidance: the edge moves by a good piece or not at all (MUST-39). */
 	if (seq_gt(possible, tcb->rcv.edge) && seq_distance(possible, tcb->rcv.edge) >= threshold)
 		tcb->rcv.edge = possible;
@@ -99,13 +98,12 @@ void window_read(const struct tcp *tcp, struct tcb *tcb)
 	tcb->rcv.grow = seq_add(tcb->rcv.nxt, tcb->rcv.limit);
 }
 
-bool window_update_due(const struct tcp *tcp, const struct tcb *tcb)
+bool window_update_due(const struct tcb *tcb)
 {
 	struct seq possible = edge_possible(tcb);
 	uint32_t offered = rcv_wnd(tcb);
 	uint32_t threshold = min_u32(tcb->rcv.limit / 2, 2 * (uint32_t)tcb->rcv.mss);
 
-	(void)tcp;
 	if (!seq_gt(possible, tcb->rcv.edge) || offered >= tcb->rcv.limit / 2)
 		return false;           /* the next ACK of text will tell */
 	return seq_distance(possible, tcb->rcv.edge) >= max_u32(threshold, 1);
