@@ -20,8 +20,8 @@
 #define HOLDERS_RECORD_U64 uint64_t
 #define HOLDERS_RECORD_U32 uint32_t
 #include "lens/holders_record.h"
+#include "lens/namespace.h"
 
-#define INITIAL_PID_NAMESPACE 0xEFFFFFFCu       /* PROC_PID_INIT_INO */
 #define READ_RECORDS 4096
 
 extern const unsigned char lens_holders_object[];
@@ -79,11 +79,10 @@ int holders_walk_kernel(struct holders *holders)
 	struct bpf_program *program;
 	struct bpf_object *object;
 	struct bpf_link *link = NULL;
-	struct stat about;
 	int error, fd = -1;
 
 	memset(holders, 0, sizeof(*holders));
-	if (stat("/proc/self/ns/pid", &about) < 0 || about.st_ino != INITIAL_PID_NAMESPACE)
+	if (!namespace_pid_is_first())
 		return -EOPNOTSUPP;
 	libbpf_set_print(say_nothing);
 	object = bpf_object__open_mem(lens_holders_object, lens_holders_object_bytes, NULL);

@@ -169,3 +169,8 @@ void namespace_leave(const struct namespaces *namespaces)
 		return;
 	CHECK(setns(namespaces->home, CLONE_NEWNET) == 0);
 }
+
+bool namespace_pid_is_first(void)
+{
+	return namespace_inode("/proc/self/ns/pid") == 0xEFFFFFFCu;     /* PROC_PID_INIT_INO */
+}

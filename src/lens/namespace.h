@@ -35,5 +35,7 @@ int namespace_enter(const struct namespaces *namespaces, const struct namespace 
 void namespace_leave(const struct namespaces *namespaces);
 /* The number of the namespace that this path names, or 0. */
 uint64_t namespace_inode(const char *path);
+/* Is our PID namespace the first one, whose numbers the kernel itself tells? */
+bool namespace_pid_is_first(void);
 
 #endif

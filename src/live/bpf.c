@@ -7,12 +7,16 @@
  */
 #include "live/backend.h"
 
+#include "lens/namespace.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #ifdef WITH_BPF
@@ -124,6 +128,18 @@ static int constant_set(struct bpf_object *object, const struct btf *btf, const 
 	return -ENOENT;
 }
 
+/* In a PID namespace of its own the watcher sees programs by other numbers than the kernel. */
+static int pid_namespace_set(struct bpf_object *object, const struct btf *btf)
+{
+	struct stat own;
+	int error;
+
+	if (namespace_pid_is_first() || stat("/proc/self/ns/pid", &own) < 0)
+		return 0;
+	error = constant_set(object, btf, "pidns_dev", (uint64_t)major(own.st_dev) << 20 | minor(own.st_dev));
+	return error ? error : constant_set(object, btf, "pidns_inode", own.st_ino);
+}
+
 static int constants_set(struct bpf_object *object, const struct backend_options *options)
 {
 	const struct btf *btf = bpf_object__btf(object);
@@ -132,6 +148,7 @@ static int constants_set(struct bpf_object *object, const struct backend_options
 	error = error ? error : constant_set(object, btf, "own_pid", (uint64_t)getpid());
 	error = error ? error : constant_set(object, btf, "only_port", options->port);
 	error = error ? error : constant_set(object, btf, "stacks_wanted", options->stacks);
+	error = error ? error : pid_namespace_set(object, btf);
 	return error;
 }
 

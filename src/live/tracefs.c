@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "lens/kernel.h"
+#include "lens/namespace.h"
 #include "live/backend.h"
 #include "live/tracefs_files.h"
 
@@ -179,8 +180,11 @@ static pid_t process_of(struct trace_watch *watch, pid_t tid)
 
 static void task_set(struct trace_watch *watch, struct live_record *record, pid_t tid)
 {
-	record->tid = (uint32_t)tid;
-	record->pid = (uint32_t)process_of(watch, tid);
+	/* The text has the kernel's numbers, which in a PID namespace of one's own are somebody else's. */
+	if (namespace_pid_is_first()) {
+		record->tid = (uint32_t)tid;
+		record->pid = (uint32_t)process_of(watch, tid);
+	}
 	record->call = LIVE_CALL_OTHER;
 }
 

@@ -20,6 +20,8 @@ typedef __u64 live_u64;
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "task_call.h"
+
 #define FAMILY_V4 2
 #define FAMILY_V6 10
 #define PROTOCOL_TCP 6
@@ -66,6 +68,7 @@ struct {
 /* Set before loading. */
 const volatile __u32 only_netns = 0;    /* 0: all */
 const volatile __u32 own_pid = 0;       /* the watcher's sockets are not news */
+const volatile __u64 pidns_dev = 0, pidns_inode = 0;    /* in whose numbers programs are told; 0: the first */
 const volatile __u16 only_port = 0;     /* at either end; 0: all */
 const volatile __u64 wake_ns = 5000000;
 const volatile bool stacks_wanted = false;
@@ -109,56 +112,7 @@ static __always_inline void record_send(struct live_record *r)
 
 /* ---------------------------------------------------------------- the task */
 
-static __always_inline __u8 call_of_number(long number)
-{
-	switch (number) {
-#if defined(__TARGET_ARCH_x86)
-	case 3: case 436: return LIVE_CALL_CLOSE;
-	case 48: return LIVE_CALL_SHUTDOWN;
-	case 42: return LIVE_CALL_CONNECT;
-	case 50: return LIVE_CALL_LISTEN;
-	case 1: case 20: case 44: case 46: case 307: return LIVE_CALL_SEND;
-	case 33: case 292: return LIVE_CALL_DUP;
-	case 59: case 322: return LIVE_CALL_EXEC;
-	case 60: case 231: return LIVE_CALL_EXIT;
-	case 43: case 288: return LIVE_CALL_ACCEPT;
-#elif defined(__TARGET_ARCH_arm64)
-	case 57: case 436: return LIVE_CALL_CLOSE;
-	case 210: return LIVE_CALL_SHUTDOWN;
-	case 203: return LIVE_CALL_CONNECT;
-	case 201: return LIVE_CALL_LISTEN;
-	case 64: case 66: case 206: case 211: case 269: return LIVE_CALL_SEND;
-	case 24: return LIVE_CALL_DUP;
-	case 221: case 281: return LIVE_CALL_EXEC;
-	case 93: case 94: return LIVE_CALL_EXIT;
-	case 202: case 242: return LIVE_CALL_ACCEPT;
-#endif
-	case 426: return LIVE_CALL_IO_URING;
-	default: return LIVE_CALL_OTHER;
-	}
-}
-
-struct task_call {
-	long number;
-	__u64 first;                    /* argument */
-};
-
-static __always_inline void task_call_read(struct task_call *call, struct pt_regs *regs)
-{
-#if defined(__TARGET_ARCH_x86)
-	if (regs->cs == 0x23) {  /* a 32-bit program: other numbers */
-		call->number = -1;
-		return;
-	}
-	call->number = (long)regs->orig_ax;
-	call->first = regs->di;
-#elif defined(__TARGET_ARCH_arm64)
-	call->number = regs->syscallno;
-	call->first = regs->orig_x0;
-#else
-	call->number = -1;
-#endif
-}
+struct pidns_numbers { __u32 pid, tgid; };      /* struct bpf_pidns_info of linux/bpf.h */
 
 /* Names the program to the watcher, once for each name it has. */
 static __always_inline void process_tell(struct task_struct *task, struct live_record *r)
@@ -166,8 +120,11 @@ static __always_inline void process_tell(struct task_struct *task, struct live_r
 	struct task_struct *leader = task->group_leader;
 	struct live_process process = { .kind = LIVE_RECORD_PROCESS, .time = r->time, .netns = r->netns,
 					.pid = r->pid, .tid = r->tid };
-	char *known = bpf_map_lookup_elem(&told, &process.pid);
+	char *known;
 
+	if (r->pid == 0)
+		return;
+	known = bpf_map_lookup_elem(&told, &process.pid);
 	BPF_CORE_READ_STR_INTO(&process.comm, leader, comm);
 	if (known && *(__u64 *)known == *(__u64 *)process.comm &&
 	    *(__u64 *)(known + 8) == *(__u64 *)(process.comm + 8))
@@ -178,14 +135,27 @@ static __always_inline void process_tell(struct task_struct *task, struct live_r
 		count_lost();
 }
 
+/* In the watcher's PID namespace; of one that is not in it nothing is known. */
+static __always_inline void numbers_read(struct task_struct *task, struct live_record *r)
+{
+	struct pidns_numbers numbers = {};
+
+	if (pidns_inode == 0) {
+		r->pid = (__u32)task->tgid;
+		r->tid = (__u32)task->pid;
+	} else if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_inode, (void *)&numbers, sizeof(numbers)) == 0) {
+		r->pid = numbers.tgid;
+		r->tid = numbers.pid;
+	}
+}
+
 static __always_inline void task_read(struct live_record *r)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_call call = { .number = -1 };
 	__u32 flags = task->flags;
 
-	r->pid = (__u32)task->tgid;
-	r->tid = (__u32)task->pid;
+	numbers_read(task, r);
 	if (flags & TASK_KERNEL_THREAD) {
 		r->flags |= LIVE_RECORD_KERNEL_THREAD;
 	} else if (flags & TASK_EXITING) {
@@ -583,8 +553,7 @@ int BPF_PROG(on_accept, struct pt_regs *regs, long result)
 	r.states = BPF_CORE_READ(sk, __sk_common.skc_state);
 	r.states |= (__u8)(r.states << 4);
 	r.inode = inode_read(socket);
-	r.pid = (__u32)task->tgid;
-	r.tid = (__u32)task->pid;
+	numbers_read(task, &r);
 	r.fd = (__u16)result;
 	r.flags |= LIVE_RECORD_HAS_STACK;
 	process_tell(task, &r);

@@ -107,15 +107,25 @@ def check_exact(name, backend, seen, end):
                f"{row['cause']}, not {causes}")
 
 
+FIRST_PIDS = os.stat("/proc/self/ns/pid").st_ino == 0xEFFFFFFC
+OTHER_NUMBERS = "tracefs tells the numbers of the first PID namespace, and this is another"
+
+
 def check_owner(name, backend, seen, end):
     if "pid" not in end:
         if "listener" in end and seen:
             who = [owner["pid"] for row in seen for owner in row.get("listener_owners", [])]
-            ok(who and set(who) == {end["listener"]}, f"{backend}, {name}: the listener's owner", who)
+            if backend == "trace" and not who and not FIRST_PIDS:
+                skip(f"trace, {name}: the listener's owner", OTHER_NUMBERS)
+            else:
+                ok(who and set(who) == {end["listener"]}, f"{backend}, {name}: the listener's owner", who)
         return
     pids = {owner_of(row)["pid"] for row in seen if owner_of(row)}
     if backend == "trace" and not pids: # it learns of inodes now and then only; before that it names the listener's
         pids = {owner["pid"] for row in seen for owner in row.get("listener_owners", [])}
+    if backend == "trace" and not pids and not FIRST_PIDS:
+        skip(f"trace, {name}: the owner of {end['local']}", OTHER_NUMBERS)
+        return
     ok(pids == {end["pid"]}, f"{backend}, {name}: the owner of {end['local']}", f"{pids}, not {end['pid']}")
     fds = {owner_of(row)["fd"] for row in seen if "fd" in owner_of(row)}
     ok(fds <= {end["fd"]} and (fds or backend != "bpf"), f"{backend}, {name}: its descriptor",
