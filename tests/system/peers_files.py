@@ -25,7 +25,7 @@ def options_sane(text):
 
 
 def fetched(title, url, digest, *prefix):
-    """One file over a clean wire: right, with sane options, nothing sent twice, in big segments."""
+    """One file over a clean wire: right, with sane options, nothing sent twice but probes, in big segments."""
     kernel, eleven, clock = peers.kernel_counters(), peers.eleven_counters(), peers.host_clock()
     start = time.monotonic()
     fetch = peers.Fetch(url, *prefix)
@@ -40,7 +40,10 @@ def fetched(title, url, digest, *prefix):
     ok(again == 0, f"{title}: the kernel sends nothing twice", f"{again} segments")
     now = peers.eleven_counters()
     change = {key: value - eleven.get(key, 0) for key, value in now.items()}
-    ok(not change.get("segments retransmitted", 0), f"{title}: eleven sends nothing twice", change)
+    # A probe of the tail (RFC 8985 §7.3) is no loss: on a machine that has other things to do, ACKs come late.
+    probes = sum(value for key, value in change.items() if "probed (RFC 8985" in key)
+    twice = change.get("segments retransmitted", 0)
+    ok(twice <= probes, f"{title}: eleven sends nothing twice, but as a probe", change)
     for way, verb in (("sent out", "sent"), ("received", "received")):
         packets = change["packets sent out" if verb == "sent" else "total packets received"]
         if change.get(f"bytes of text {verb}", 0) > 1 << 20:

@@ -131,7 +131,7 @@ def kernel_retransmitted(before):
 
 def eleven_counters():
     """Each line of eleven netstat -s: {"segments retransmitted": 3, …}."""
-    text = run("eleven", "netstat", "-s")[1]
+    text = run("eleven", "netstat", "--eleven", "-s")[1]
     return {match.group(2): int(match.group(1)) for match in re.finditer(r"^ +(\d+) (.*)$", text, re.M)}
 
 
