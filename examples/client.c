@@ -20,12 +20,10 @@
  * Two clients that call each other's ports at the same moment (--local-port) open the connection together, without
  * any server: SYN-SENT, SYN-RECEIVED, ESTABLISHED on both sides.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,6 +38,7 @@ enum { BUFFER_BYTES = 65536 };
 struct options {
 	const char *host;
 	const char *port;
+	int family;                     /* AF_INET, AF_INET6, or AF_UNSPEC: as the host's name says */
 	const char *local_address;      /* NULL: the system chooses, as clients nearly always let it */
 	const char *local_port;
 	bool reuse;                     /* SO_REUSEADDR before bind() */
@@ -55,41 +54,56 @@ static void die(const char *call)
 	exit(1);
 }
 
-static struct addrinfo *look_up(const char *host, const char *port)
+static struct addrinfo *look_up(const char *host, const char *port, int family, int flags)
 {
-	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
+	struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = flags };
 	struct addrinfo *found;
 	int error = getaddrinfo(host, port, &hints, &found);
 
 	if (error) {
-		fprintf(stderr, "client: %s: %s\n", host, gai_strerror(error));
+		fprintf(stderr, "client: %s: %s\n", host ? host : port, gai_strerror(error));
 		exit(1);
 	}
 	return found;
 }
 
 /* socket() and connect(); bind() between them only for a local port of our own choice. */
-static int connection_open(const struct options *options)
+static int address_connect(const struct addrinfo *server, const struct options *options)
 {
-	struct addrinfo *server = look_up(options->host, options->port);
-	int fd, on = 1;
+	int fd, error, on = 1;
 
-	fd = socket(AF_INET, SOCK_STREAM, 0);
+	fd = socket(server->ai_family, SOCK_STREAM, 0);
 	if (fd < 0)
 		die("socket");
 	if (options->reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		die("setsockopt");
 	if (options->local_address || options->local_port) {
-		struct addrinfo *local = look_up(options->local_address ? options->local_address : "0.0.0.0",
-						 options->local_port ? options->local_port : "0");
+		const char *port = options->local_port ? options->local_port : "0";
+		struct addrinfo *local = look_up(options->local_address, port, server->ai_family, AI_PASSIVE);
 
 		if (bind(fd, local->ai_addr, local->ai_addrlen) < 0)
 			die("bind");
 		freeaddrinfo(local);
 	}
-	if (connect(fd, server->ai_addr, server->ai_addrlen) < 0)
+	if (connect(fd, server->ai_addr, server->ai_addrlen) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* A host may have several addresses, of both families: the first that answers is taken. */
+static int connection_open(const struct options *options)
+{
+	struct addrinfo *all = look_up(options->host, options->port, options->family, 0);
+	int fd = -1;
+
+	for (const struct addrinfo *server = all; server && fd < 0; server = server->ai_next)
+		fd = address_connect(server, options);
+	if (fd < 0)
 		die("connect");
-	freeaddrinfo(server);
+	freeaddrinfo(all);
 	return fd;
 }
 
@@ -177,9 +191,10 @@ static void hold(double seconds)
 }
 
 static const char usage[] =
-	"usage: client [--port PORT] [--local-port PORT] [--bind ADDRESS] [--reuse] [--half-close] [--close-first]\n"
-	"              [--no-read] [--hold SEC] [HOST]\n"
-	"Sends standard input to port 8000 of HOST (127.0.0.1) and prints the answer.\n"
+	"usage: client [-4 | -6] [--port PORT] [--local-port PORT] [--bind ADDRESS] [--reuse] [--half-close]\n"
+	"              [--close-first] [--no-read] [--hold SEC] [HOST]\n"
+	"Sends standard input to port 8000 of HOST (127.0.0.1, or ::1 with -6) and prints the answer.\n"
+	"  -4, -6              only the host's IPv4, IPv6 addresses\n"
 	"  --port PORT         another port of the server\n"
 	"  --local-port PORT   bind this port of ours; two clients that call each other's open simultaneously\n"
 	"  --bind ADDRESS      bind this address of ours\n"
@@ -228,11 +243,13 @@ static struct options options_read(int argc, char **argv)
 		{ "help", no_argument, NULL, HELP },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options options = { .host = "127.0.0.1", .port = "8000" };
+	struct options options = { .family = AF_UNSPEC, .port = "8000" };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "46", names, NULL)) != -1) {
 		switch (option) {
+		case '4': options.family = AF_INET; break;
+		case '6': options.family = AF_INET6; break;
 		case PORT: options.port = port_read("--port", optarg); break;
 		case LOCAL_PORT: options.local_port = port_read("--local-port", optarg); break;
 		case BIND: options.local_address = optarg; break;
@@ -252,8 +269,7 @@ static struct options options_read(int argc, char **argv)
 		fprintf(stderr, "client: only one host, not also %s\n", argv[optind + 1]);
 		exit(2);
 	}
-	if (optind < argc)
-		options.host = argv[optind];
+	options.host = optind < argc ? argv[optind] : options.family == AF_INET6 ? "::1" : "127.0.0.1";
 	return options;
 }
 

@@ -19,13 +19,11 @@
  * block.  Each client has one buffer, which is filled by a read and emptied by writes; while it is not empty nothing
  * more is read from that client, so that one who sends and never reads stops nobody but itself.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,11 +33,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 1000, BUFFER_BYTES = 16384, BACKLOG = 128 };
+enum { CLIENTS_MAX = 1000, BUFFER_BYTES = 16384, BACKLOG = 128, NAME_BYTES = 64 };
 
 struct options {
-	const char *address;    /* of ours to listen on */
+	const char *address;    /* of ours to listen on; NULL: all */
 	const char *port;
+	int family;             /* AF_INET, AF_INET6, or AF_UNSPEC: that of the address */
 	bool reuse;             /* SO_REUSEADDR before bind() */
 	bool close_first;       /* do not wait for the client's FIN: close when the first line is answered */
 	bool no_read;           /* leave what the client sends unread; closing then sends RST, not FIN */
@@ -48,7 +47,7 @@ struct options {
 
 struct client {
 	int fd;
-	char name[64];          /* "10.0.0.2 port 40000" */
+	char name[NAME_BYTES];
 	char buffer[BUFFER_BYTES];
 	size_t length, sent;    /* of the buffer; all of it is sent when they are equal */
 	bool line_seen;         /* a whole line has been read */
@@ -73,30 +72,45 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void name_of(const struct sockaddr_in *address, char *name, size_t bytes)
+/* "10.0.0.2 port 40000", "fd00::2 port 40000" */
+static void name_of(const struct sockaddr_storage *address, socklen_t length, char *name)
 {
-	char text[INET_ADDRSTRLEN];
+	char host[48], port[8];
 
-	inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));
-	snprintf(name, bytes, "%s port %u", text, (unsigned)ntohs(address->sin_port));
+	if (getnameinfo((const struct sockaddr *)address, length, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(name, NAME_BYTES, "a client without a name");
+	else
+		snprintf(name, NAME_BYTES, "%s port %s", host, port);
+}
+
+static struct addrinfo *address_find(const struct options *options)
+{
+	struct addrinfo hints = { .ai_family = options->family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	struct addrinfo *found;
+	int error;
+
+	if (!options->address && options->family == AF_UNSPEC)
+		hints.ai_family = AF_INET;
+	error = getaddrinfo(options->address, options->port, &hints, &found);
+	if (error) {
+		fprintf(stderr, "server: %s port %s: %s\n", options->address ? options->address : "all addresses",
+			options->port, gai_strerror(error));
+		exit(2);
+	}
+	return found;
 }
 
 /* socket(), bind(), listen(): from here on the port answers. */
 static int listener_create(const struct options *options)
 {
-	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-	struct addrinfo *found;
-	struct sockaddr_in local;
+	struct addrinfo *found = address_find(options);
+	struct sockaddr_storage local;
 	socklen_t length = sizeof(local);
-	char name[64];
-	int fd, error, on = 1;
+	char name[NAME_BYTES];
+	int fd, on = 1;
 
-	error = getaddrinfo(options->address, options->port, &hints, &found);
-	if (error) {
-		fprintf(stderr, "server: %s port %s: %s\n", options->address, options->port, gai_strerror(error));
-		exit(2);
-	}
-	fd = socket(AF_INET, SOCK_STREAM, 0);
+	fd = socket(found->ai_family, SOCK_STREAM, 0);
 	if (fd < 0)
 		die("socket");
 	if (options->reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
@@ -109,14 +123,14 @@ static int listener_create(const struct options *options)
 	/* accept() must not block: a client may be gone again between poll() and accept(). */
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	getsockname(fd, (struct sockaddr *)&local, &length);
-	name_of(&local, name, sizeof(name));
+	name_of(&local, length, name);
 	printf("listening on %s\n", name);
 	return fd;
 }
 
 static void client_accept(int listener)
 {
-	struct sockaddr_in peer = { 0 };
+	struct sockaddr_storage peer = { 0 };
 	socklen_t length = sizeof(peer);
 	struct client *client;
 	int fd;
@@ -138,7 +152,7 @@ static void client_accept(int listener)
 	}
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	client->fd = fd;
-	name_of(&peer, client->name, sizeof(client->name));
+	name_of(&peer, length, client->name);
 	clients[client_count++] = client;
 	printf("%s: connected\n", client->name);
 }
@@ -262,8 +276,9 @@ static _Noreturn void serve(int listener, const struct options *options)
 }
 
 static const char usage[] =
-	"usage: server [--port PORT] [--reuse] [--close-first] [--hold SEC] [--no-read] [ADDRESS]\n"
+	"usage: server [-4 | -6] [--port PORT] [--reuse] [--close-first] [--hold SEC] [--no-read] [ADDRESS]\n"
 	"Answers every line in upper case, on port 8000 of ADDRESS (all addresses of this host).\n"
+	"  -4, -6          all IPv4 addresses, as without; all IPv6 addresses, and the IPv4 ones with them\n"
 	"  --port PORT     another port; 0 picks a free one\n"
 	"  --reuse         set SO_REUSEADDR: bind also while old connections are in TIME-WAIT\n"
 	"  --close-first   close after the first line is answered, before the client does\n"
@@ -282,12 +297,12 @@ static struct options options_read(int argc, char **argv)
 		{ "help", no_argument, NULL, HELP },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options options = { .address = "0.0.0.0", .port = "8000" };
+	struct options options = { .family = AF_UNSPEC, .port = "8000" };
 	char *end;
 	long port;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "46", names, NULL)) != -1) {
 		switch (option) {
 		case PORT:
 			port = strtol(optarg, &end, 10);
@@ -297,6 +312,8 @@ static struct options options_read(int argc, char **argv)
 			}
 			options.port = optarg;
 			break;
+		case '4': options.family = AF_INET; break;
+		case '6': options.family = AF_INET6; break;
 		case REUSE: options.reuse = true; break;
 		case CLOSE_FIRST: options.close_first = true; break;
 		case HOLD:

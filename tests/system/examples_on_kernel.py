@@ -147,6 +147,24 @@ def many_clients():
     server.kill()
 
 
+def both_families():
+    server = serve("-6", "--port", "8007")
+    ok(":: port 8007" in server.output(), "server -6 listens on ::", server.output())
+    for host, name in (("::1", "::1 port"), ("127.0.0.1", "::ffff:127.0.0.1 port"), (None, "::1 port")):
+        status, said = run("client", "--port", "8007", *([host] if host else ["-6"]), text="six\n")
+        ok((status, said) == (0, "SIX\n") and server.says(name), f"server -6 serves a client of {host or '-6'}",
+           f"status {status}: {said}{server.output()}")
+    server.kill()
+    server = serve("--port", "8008", "::1")
+    status, said = run("client", "--port", "8008", "--bind", "::1", "--local-port", "8108", "::1", text="bound\n")
+    ok((status, said) == (0, "BOUND\n") and server.says("::1 port 8108"), "client --bind ::1", server.output())
+    status, said = run("client", "--port", "8008", "-4", text="")
+    ok((status, said) == (1, "connect error: Connection refused\n"), "client -4 asks 127.0.0.1 alone", said)
+    status, said = run("client", "-4", "::1", text="")
+    ok(status == 1 and re.fullmatch(r"client: ::1: [^\n]+\n", said), "client -4 ::1: one line", said)
+    server.kill()
+
+
 def both_at_once():
     """CLOSING needs FINs that cross, so a wire with delay."""
     title = "both close at once: CLOSING at both ends"
@@ -181,6 +199,7 @@ simultaneous_open()
 resets()
 killed()
 many_clients()
+both_families()
 both_at_once()
 usage()
 tap.plan()
