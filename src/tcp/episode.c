@@ -20,15 +20,23 @@ static void begin(struct episode *e, enum episode_phase phase, struct seq una, s
 	e->undo_from = una;
 	e->undoable = true;
 	e->again_bytes = 0;
-	e->stamped = e->resent = false;
+	e->stamped = e->resent = e->cut_again = false;
 }
 
 /* ---- recovery with SACK */
 
 void episode_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t in_flight, uint32_t sacked,
-		   uint32_t order)
+		   uint32_t order, uint32_t again)
 {
+	bool open = e->phase == EPISODE_OPEN, stamped = e->stamped;
+
 	begin(e, EPISODE_RECOVERY, una, nxt, order);
+	if (open && again > 0) {
+		/* The timestamp of the episode before is older than any of this one: no echo is by mistake below it. */
+		e->stamped = stamped;
+		e->resent = true;
+		e->again_bytes = again;
+	}
 	e->prr_delivered = e->prr_out = 0;
 	e->recover_fs = in_flight > sacked ? in_flight - sacked : 1;
 	e->first = true;
@@ -95,6 +103,7 @@ void episode_timeout(struct episode *e, struct seq una, struct seq nxt, bool aga
 	bool open = e->phase == EPISODE_OPEN;
 
 	begin(e, EPISODE_TIMEOUT, una, nxt, order);
+	e->cut_again = false;
 	e->dup_acks = 0;
 	e->frto = frto && open && !again ? 2 : 0;
 }
@@ -161,7 +170,7 @@ uint32_t reno_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t 
 {
 	uint32_t before = (EPISODE_DUP_THRESHOLD - 1) * mss;
 
-	episode_enter(e, una, nxt, in_flight, before, 0);
+	episode_enter(e, una, nxt, in_flight, before, 0, 0);
 	e->renos = true;
 	e->credit_bytes = before + mss;
 	return mss;

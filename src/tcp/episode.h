@@ -51,16 +51,18 @@ struct episode {
 	bool resent : 1;                /* something was sent again */
 	bool renos : 1;                 /* RECOVERY by duplicate ACKs */
 	bool first : 1;                 /* the segment that PRR owes at the beginning is not out yet */
+	bool cut_again : 1;             /* a lost retransmission has cut the window once more: enough (RFC 5681 §4.3) */
 };
 
 /* ---- recovery with SACK */
 
 /*
  * A loss is detected: the controller has cut the window.  in_flight: SND.NXT - SND.UNA before this ACK; sacked: of
- * that, sacked before this ACK; order: of the last transmission (scoreboard.h).
+ * that, sacked before this ACK; order: of the last transmission (scoreboard.h).  again: bytes that the episode before
+ * sent again and that are on their way still: a real loss, which their arrival does not undo.
  */
 void episode_enter(struct episode *e, struct seq una, struct seq nxt, uint32_t in_flight, uint32_t sacked,
-		   uint32_t order);
+		   uint32_t order, uint32_t again);
 /* RFC 9937 §6.2: the new cwnd.  `safe`: SND.UNA moved and no further loss was seen. */
 uint32_t prr_cwnd(struct episode *e, uint32_t delivered, uint32_t pipe, uint32_t ssthresh, uint32_t mss, bool safe);
 /* Is it over?  (The caller sets cwnd: to ssthresh after RECOVERY.) */

@@ -205,7 +205,7 @@ static void recovery_enter(struct tcp *tcp, struct tcb *tcb, const struct heard 
 		controller_loss(&tcb->cc, window_used(tcp, tcb, heard->in_flight), tcb->snd.mss, tcp->now, true);
 	else
 		controller_loss_again(&tcb->cc, tcb->snd.mss);
-	episode_enter(&tcb->episode, tcb->snd.una, tcb->snd.nxt, flight, sacked, tcb->sb.order);
+	episode_enter(&tcb->episode, tcb->snd.una, tcb->snd.nxt, flight, sacked, tcb->sb.order, tcb->sb.again_bytes);
 }
 
 /* RFC 8985 §6.2 step 5.  Answers whether something is lost anew. */
@@ -231,10 +231,11 @@ static bool detect(struct tcp *tcp, struct tcb *tcb, const struct heard *heard, 
 		rule(tcp, tcb, RACK_LOST);
 		rule(tcp, tcb, RECOVERY_ENTERED);
 		recovery_enter(tcp, tcb, heard, true);
-	} else if (again && tcp->config.lost_again_cuts) {
-		/* Lost twice: a second sign of congestion (RFC 5681 §4.3). */
+	} else if (again && tcp->config.lost_again_cuts && !e->cut_again) {
+		/* Lost twice: lowered twice (RFC 5681 §4.3), and no more often until this is repaired. */
 		rule(tcp, tcb, RACK_LOST_AGAIN);
 		recovery_enter(tcp, tcb, heard, false);
+		e->cut_again = true;
 	} else {
 		rule(tcp, tcb, RACK_LOST);
 	}

@@ -20,7 +20,7 @@ static struct episode entered(uint32_t in_flight, uint32_t sacked)
 {
 	struct episode e = { 0 };
 
-	episode_enter(&e, seq_of(0), seq_of(in_flight), in_flight, sacked, 1);
+	episode_enter(&e, seq_of(0), seq_of(in_flight), in_flight, sacked, 1, 0);
 	return e;
 }
 
@@ -47,6 +47,23 @@ static void test_9937_6_1_R1_proportional_part(void **state)
 	}
 	pipe -= MSS;                    /* the retransmission arrives */
 	assert_int_equal(prr_cwnd(&e, MSS, pipe, 10 * MSS, MSS, true), 10 * MSS);
+}
+
+/* What the episode before sent again counts on: neither its arrival nor its timestamp says that nothing was lost. */
+static void test_sent_again_before(void **state)
+{
+	struct episode e = entered(20 * MSS, 0);
+	(void)state;
+
+	episode_sent(&e, MSS, true, true, 500);
+	assert_true(episode_ended(&e, seq_of(20 * MSS)));
+	episode_enter(&e, seq_of(20 * MSS), seq_of(40 * MSS), 20 * MSS, 0, 2, MSS);
+	assert_false(episode_idle(&e));
+	episode_sent(&e, MSS, true, true, 600);
+	assert_false(episode_eifel(&e, 550));
+	assert_true(episode_eifel(&e, 499));
+	assert_false(episode_duplicate_reported(&e, seq_of(20 * MSS), seq_of(21 * MSS)));
+	assert_true(episode_duplicate_reported(&e, seq_of(21 * MSS), seq_of(22 * MSS)));
 }
 
 /* 15 of 20 lost: the pipe is below ssthresh; it grows as text is delivered, a segment more on safe ACKs. */
@@ -291,6 +308,7 @@ static void test_6582_3_2_R1_partial_ack_deflates(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sent_again_before),
 		cmocka_unit_test(test_9937_6_1_R1_proportional_part),
 		cmocka_unit_test(test_9937_6_2_R3_slow_start_part),
 		cmocka_unit_test(test_9937_6_2_R4_first_goes_at_once),

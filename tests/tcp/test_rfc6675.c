@@ -282,6 +282,57 @@ static void test_second_loss_halves_again(void **state)
 	assert_int_equal(status_of(s).ssthresh, 2500);
 }
 
+/* … and that is enough: however often it is lost until it is repaired, the window was lowered twice. */
+static void test_third_loss_of_an_episode_cuts_no_more(void **state)
+{
+	struct script *s = *state;
+	uint64_t ssthresh = 0;
+	uint32_t edge;
+
+	to_reno(s, ",sackOK,nop,nop");
+	flies(s, 60 * MSS, 10);
+	in(s, ". 1:1(0) ack 1 win 65535 <sack 1001:10001>");
+	for (unsigned loss = 1; loss <= 3; loss++) {
+		out(s, ". 1:1001(1000) ack 1");
+		drain(s);
+		edge = seq_distance(seq_add(s->last.seq, s->last.text_bytes), s->our_iss);
+		assert_int_equal(taken(s, RULE_RACK_LOST_AGAIN), loss > 1);
+		if (loss == 2)
+			ssthresh = status_of(s).ssthresh;
+		if (loss == 3)
+			assert_int_equal(status_of(s).ssthresh, ssthresh);
+		pass(s, MS(120));
+		in_f(s, ". 1:1(0) ack 1 win 65535 <sack 1001:%u>", edge);
+	}
+	assert_int_equal(ssthresh, 2500);
+	assert_int_equal(taken(s, RULE_RACK_LOST_AGAIN), 1);
+}
+
+/* What one recovery sent again and the next finds on its way was lost: that it arrives undoes nothing. */
+static void test_next_recovery_inherits_what_was_sent_again(void **state)
+{
+	struct script *s = *state;
+
+	to_sacking(s);
+	flies(s, 60 * MSS, 10);
+	in(s, ". 1:1(0) ack 1 win 65535 <sack 1001:6001>");
+	out(s, ". 1:1001(1000) ack 1");
+	drain(s);
+	pass(s, MS(100));
+	in(s, ". 1:1(0) ack 6001 win 65535 <sack 7001:10001 11001:12001>");
+	out(s, ". 6001:7001(1000) ack 1");
+	out(s, ". 10001:11001(1000) ack 1");
+	drain(s);
+	pass(s, MS(100));
+	in(s, ". 1:1(0) ack 10001 win 65535 <sack 11001:12001>");
+	assert_int_equal(taken(s, RULE_RECOVERY_ENTERED), 2);
+	assert_int_equal(status_of(s).phase, 1);
+	in(s, ". 1:1(0) ack 12001 win 65535");
+	assert_int_equal(taken(s, RULE_UNDO_ARRIVED), 0);
+	assert_int_equal(status_of(s).undos, 0);
+	assert_int_equal(status_of(s).phase, 1);
+}
+
 /* The same in two windows one behind the other. */
 static void test_loss_in_the_next_window_halves_again(void **state)
 {
@@ -314,6 +365,8 @@ int main(void)
 		TEST(test_limited_transmit_with_SACK),
 		TEST(test_half_goes_until_repaired),
 		TEST(test_second_loss_halves_again),
+		TEST(test_third_loss_of_an_episode_cuts_no_more),
+		TEST(test_next_recovery_inherits_what_was_sent_again),
 		TEST(test_loss_in_the_next_window_halves_again),
 	};
 
