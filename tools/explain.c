@@ -24,6 +24,7 @@ struct arguments {
 	struct client client;
 	bool connected;
 	const char *bind, *record;
+	struct bind_question question;
 	struct story_teller *teller;
 	bool json, verbose, only_eleven, only_kernel;
 	char *words[64];
@@ -230,19 +231,31 @@ static void nothing_say(const struct arguments *a, const struct facts *facts)
 	}
 	if (!a->json && a->bind == NULL)
 		printf("nothing wrong with %zu connection%s\n", looked, looked == 1 ? "" : "s");
-	if (unseen > 0)
+	if (unseen > 0 && a->bind == NULL)
 		fprintf(stderr, "%s: %zu sockets are of other users: root sees whose they are and what is done with "
 			"them\n",
 			program_invocation_name, unseen);
+	if (facts->dead_passed_over > 0)
+		fprintf(stderr, "%s: %zu descriptors were not looked at, whose connection may be over: too many for "
+			"one look; name the program (PID), or be root with BPF\n",
+			program_invocation_name, facts->dead_passed_over);
 }
 
-static bool bind_explain(struct arguments *a, struct facts *facts, struct findings *findings)
+/* One look is enough, at programs only if something is in the way, and at no descriptor. */
+static void bind_prepare(struct arguments *a)
 {
-	struct eleven_endpoint wanted;
-	int family = endpoint_read(&wanted, a->bind);
-	const char *forbidden = bind_forbidden(&wanted, family);
+	a->question.family = endpoint_read(&a->question.wanted, a->bind);
+	a->facts.apart_ns = 0;
+	a->facts.no_dead = true;
+	a->facts.lens.owners_for = bind_owners_for;
+	a->facts.lens.owners_context = &a->question;
+}
 
-	bind_judge(facts, &wanted, family, findings);
+static bool bind_explain(const struct arguments *a, struct facts *facts, struct findings *findings)
+{
+	const char *forbidden = bind_forbidden(&a->question);
+
+	bind_judge(facts, &a->question, findings);
 	if (forbidden != NULL && a->json) {
 		json_t *row = json_object();
 
@@ -279,6 +292,8 @@ int verb_explain(int argc, char **argv)
 	if (a.record != NULL)
 		return record_explain(&a);
 	teller_start(&a);
+	if (a.bind != NULL)
+		bind_prepare(&a);
 	a.facts.read_more = eleven_read;
 	a.facts.context = &a;
 	a.connected = !a.only_kernel && a.bind == NULL && client_open(&a.client) == 0;

@@ -99,6 +99,9 @@ static void report_tell(struct run *run, const struct lens_report *report)
 	if (!run->told && report->namespaces_refused > 0)
 		fprintf(stderr, "%s: %u processes' network namespaces may not be looked into: root sees all\n",
 			program_invocation_name, report->namespaces_refused);
+	if (!run->told && report->dead_passed_over > 0)
+		fprintf(stderr, "%s: %zu descriptors were not looked at, whose connection may be over: too many for "
+			"one look\n", program_invocation_name, report->dead_passed_over);
 	run->told = true;
 }
 

@@ -139,7 +139,18 @@ static void ephemeral_say(struct facts *facts, struct finding *finding, const st
 		    "the connection has ended" : "a connection of an earlier server on this port is still open");
 }
 
-void bind_judge(struct facts *facts, const struct eleven_endpoint *wanted, int family, struct findings *findings)
+static bool in_the_way(const struct bind_question *question, const struct conn_view *conn)
+{
+	return conn->source == VIEW_KERNEL && conn->local.port == question->wanted.port && question->wanted.port != 0 &&
+	       !(conn->sub & VIEW_SUB_DEAD) && addresses_meet(&question->wanted, question->family, conn);
+}
+
+bool bind_owners_for(void *question, const struct conn_view *conn)
+{
+	return in_the_way(question, conn);
+}
+
+void bind_judge(struct facts *facts, const struct bind_question *question, struct findings *findings)
 {
 	for (size_t i = 0; i < facts->view.count; i++) {
 		const struct conn_view *conn = &facts->view.conns[i];
@@ -147,8 +158,7 @@ void bind_judge(struct facts *facts, const struct eleven_endpoint *wanted, int f
 		struct finding *finding;
 		enum verdict verdict;
 
-		if (conn->source != VIEW_KERNEL || conn->local.port != wanted->port || wanted->port == 0 ||
-		    !addresses_meet(wanted, family, conn) || conn->sub & VIEW_SUB_DEAD)
+		if (!in_the_way(question, conn))
 			continue;
 		/* A connection of a listener has its port with it: the listener is what is in the way. */
 		if (conn->state != ELEVEN_LISTEN && conn->state != ELEVEN_CLOSED && facts_listener(facts, conn) != NULL)
@@ -163,7 +173,7 @@ void bind_judge(struct facts *facts, const struct eleven_endpoint *wanted, int f
 		if (finding_is_new(finding))
 			finding_evidence(finding, "state", "sock_diag", "%s", text_state_netstat(conn->state));
 		if (verdict == VERDICT_BIND_CONFLICT_LISTENER)
-			listener_say(facts, finding, wanted, conn);
+			listener_say(facts, finding, &question->wanted, conn);
 		else if (verdict == VERDICT_BIND_CONFLICT_TIME_WAIT)
 			time_wait_say(finding, conn);
 		else if (verdict == VERDICT_BIND_CONFLICT_BOUND_NOT_LISTENING)
@@ -176,8 +186,10 @@ void bind_judge(struct facts *facts, const struct eleven_endpoint *wanted, int f
 }
 
 /* Asked of the kernel with port 0, which is in nobody's way and gone at once. */
-const char *bind_forbidden(const struct eleven_endpoint *wanted, int family)
+const char *bind_forbidden(const struct bind_question *question)
 {
+	const struct eleven_endpoint *wanted = &question->wanted;
+	int family = question->family;
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in in = { .sin_family = AF_INET };
 	int fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

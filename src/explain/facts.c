@@ -43,14 +43,18 @@ static void numbers_read(struct facts *facts)
 	facts->max_syn_backlog = lens_sysctl("tcp_max_syn_backlog", 128);
 }
 
-static int look(const struct facts_options *options, bool owners, struct view *view, struct lens_report *report)
+/* `before`: the earlier look; what is over in this one only is not steady, and nobody asks for it. */
+static int look(const struct facts_options *options, const struct view *before, struct view *view,
+		struct lens_report *report)
 {
 	struct lens_options lens = options->lens;
 	int error;
 
 	lens.states = KERNEL_STATES_ALL;
-	lens.owners = owners;
-	lens.dead = owners;
+	lens.owners = true;
+	lens.dead = !options->no_dead;
+	lens.dead_pid = options->pid;
+	lens.dead_among = before;
 	error = lens_read(&lens, view, report);
 	if (error == 0 && options->read_more != NULL)
 		error = options->read_more(options->context, view);
@@ -67,16 +71,19 @@ int facts_read(struct facts *facts, const struct facts_options *options)
 	facts->options = options;
 	facts->root = geteuid() == 0;
 	numbers_read(facts);
-	/* Descriptors whose connection is over are found through their owners, so the first look wants them, too. */
-	error = look(options, true, &facts->before, &facts->report);
-	if (error < 0)
-		return error;
-	if (options->wait != NULL)
-		options->wait(options->context, options->apart_ns);
-	else
-		nanosleep(&apart, NULL);
-	facts->apart_ns = options->apart_ns;
-	error = look(options, true, &facts->view, &facts->report);
+	if (options->apart_ns > 0) {
+		/* Descriptors whose connection is over are found through their owners: both looks want them. */
+		error = look(options, NULL, &facts->before, &facts->report);
+		if (error < 0)
+			return error;
+		facts->dead_passed_over = facts->report.dead_passed_over;
+		if (options->wait != NULL)
+			options->wait(options->context, options->apart_ns);
+		else
+			nanosleep(&apart, NULL);
+		facts->apart_ns = options->apart_ns;
+	}
+	error = look(options, &facts->before, &facts->view, &facts->report);
 	if (error < 0)
 		return error;
 	facts->before_index = calloc(facts->before.count + 1, sizeof(*facts->before_index));

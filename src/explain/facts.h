@@ -19,7 +19,8 @@ struct facts_options {
 	struct filter *filter;          /* which connections the question is about; NULL: all */
 	pid_t pid;                      /* only of this program; 0: any */
 	int fd;                         /* only this descriptor of it; -1: any */
-	uint64_t apart_ns;              /* between the two looks */
+	uint64_t apart_ns;              /* between the two looks; 0: one look is enough */
+	bool no_dead;                   /* the question is not about descriptors whose connection is over */
 	int (*read_more)(void *context, struct view *view);     /* rows of other sources; NULL: none */
 	void (*wait)(void *context, uint64_t ns);       /* between the looks; NULL: sleep */
 	void *context;
@@ -33,7 +34,8 @@ struct facts {
 	uint64_t apart_ns;
 	struct listeners listeners;
 	struct uses uses;
-	struct lens_report report;
+	struct lens_report report;      /* of the second look */
+	size_t dead_passed_over;        /* descriptors that the first did not look at, being too many */
 	bool root;
 	uint64_t port_low, port_high;   /* net.ipv4.ip_local_port_range */
 	uint64_t fin_timeout, syn_retries, synack_retries, keepalive_probes, syncookies, max_syn_backlog;

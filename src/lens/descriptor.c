@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <linux/sockios.h>
@@ -23,23 +22,37 @@
 
 #define TCP_INFO_OPTION 11              /* TCP_INFO of netinet/tcp.h, which cannot be had beside linux/tcp.h */
 
-static bool is_tcp(const char *proc, pid_t pid, int fd)
-{
-	char path[128], name[16];
-	ssize_t n;
+/* A program whose descriptors are copied: many of one program come one after the other. */
+struct source {
+	pid_t pid;
+	int process;                    /* pidfd; -1: none, or it may not be looked into */
+};
 
-	snprintf(path, sizeof(path), "%s/%d/fd/%d", proc, (int)pid, fd);
-	n = getxattr(path, "system.sockprotoname", name, sizeof(name));
-	return n >= 3 && memcmp(name, "TCP", 3) == 0 && (n == 3 || name[3] == '\0' || name[3] == 'v');
+static int copy_of(struct source *source, pid_t pid, int fd)
+{
+	int copy;
+
+	if (source->pid != pid) {
+		if (source->process >= 0)
+			close(source->process);
+		source->pid = pid;
+		source->process = (int)syscall(SYS_pidfd_open, pid, 0);
+	}
+	copy = source->process >= 0 ? (int)syscall(SYS_pidfd_getfd, source->process, fd, 0) : -1;
+	if (copy < 0 && source->process >= 0 && errno == EPERM) {
+		close(source->process);
+		source->process = -1;
+	}
+	return copy;
 }
 
 static int copy_take(pid_t pid, int fd)
 {
-	int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	int copy = process >= 0 ? (int)syscall(SYS_pidfd_getfd, process, fd, 0) : -1;
+	struct source source = { .process = -1 };
+	int copy = copy_of(&source, pid, fd);
 
-	if (process >= 0)
-		close(process);
+	if (source.process >= 0)
+		close(source.process);
 	return copy;
 }
 
@@ -120,31 +133,71 @@ static bool dead_read(struct conn_view *conn, const char *proc, pid_t pid, int c
 	return true;
 }
 
-void descriptors_dead(const struct holders *holders, const char *proc, struct view *view)
+static void dead_look(const struct holders *holders, const struct holder *holder, const char *proc,
+		      struct source *source, struct view *view)
 {
-	for (size_t i = 0; i < holders->count; i++) {
-		const struct holder *holder = &holders->list[i];
-		const struct holder_process *process = &holders->processes[holder->process];
-		struct conn_view *conn;
-		int copy;
+	const struct holder_process *process = &holders->processes[holder->process];
+	struct conn_view *conn;
+	int copy = copy_of(source, process->pid, holder->fd);
 
-		if (holder->claimed || holder != holders_find(holders, holder->inode) ||
-		    !is_tcp(proc, process->pid, holder->fd))
-			continue;
-		copy = copy_take(process->pid, holder->fd);
-		if (copy < 0)
-			continue;
-		conn = view_add(view);
-		if (dead_read(conn, proc, process->pid, copy)) {
-			conn->inode = holder->inode;
-			conn->uid = process->uid;
-			conn->owners_known = true;
-		} else {
-			conn_view_free(conn);
-			view->count--;
-		}
-		close(copy);
+	if (copy < 0)
+		return;
+	conn = view_add(view);
+	if (dead_read(conn, proc, process->pid, copy)) {
+		conn->inode = holder->inode;
+		conn->uid = process->uid;
+		conn->owners_known = true;
+	} else {
+		conn_view_free(conn);
+		view->count--;
 	}
+	close(copy);
+}
+
+/* Of those that hold one socket the first is looked at, or the first of the program in question. */
+static bool is_first(const struct holders *holders, const struct holder *holder, pid_t pid)
+{
+	const struct holder *first = holders_find(holders, holder->inode);
+
+	while (pid != 0 && first != NULL && holders->processes[first->process].pid != pid)
+		first = holders_next(holders, first);
+	return first == holder;
+}
+
+static void dead_among(const struct holders *holders, const struct descriptor_search *search, struct source *source,
+		       struct view *view)
+{
+	for (size_t i = 0; i < search->among->count; i++) {
+		const struct conn_view *before = &search->among->conns[i];
+		const struct holder *holder = NULL;
+
+		if (before->source == VIEW_KERNEL && before->sub & VIEW_SUB_DEAD && before->inode != 0)
+			holder = holders_find(holders, before->inode);
+		if (holder != NULL && !holder->claimed && !holder->not_over)
+			dead_look(holders, holder, search->proc, source, view);
+	}
+}
+
+void descriptors_dead(const struct holders *holders, struct descriptor_search *search, struct view *view)
+{
+	struct source source = { .process = -1 };
+	size_t copies = 0;
+
+	search->passed_over = 0;
+	for (size_t i = 0; i < holders->count && search->among == NULL; i++) {
+		const struct holder *holder = &holders->list[i];
+
+		if (holder->claimed || holder->not_over || !is_first(holders, holder, search->pid))
+			continue;
+		if (copies++ < DESCRIPTOR_COPIES_MAX)
+			dead_look(holders, holder, search->proc, &source, view);
+		else
+			search->passed_over++;
+	}
+	if (search->among != NULL)
+		dead_among(holders, search, &source, view);
+	if (source.process >= 0)
+		close(source.process);
 }
 
 bool descriptor_reuse(const struct view_owner *owner, bool *address, bool *port)

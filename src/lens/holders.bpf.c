@@ -21,6 +21,10 @@ struct inode { unsigned long i_ino; };
 struct file { struct inode *f_inode; };
 typedef struct { __u32 val; } kuid_t;
 struct cred { kuid_t euid; };
+struct sock_common { unsigned short skc_family; volatile unsigned char skc_state; };
+struct sock { struct sock_common __sk_common; __u16 sk_protocol; };
+struct socket { struct sock *sk; };
+struct tcp_sock { __u32 segs_in, segs_out; };
 struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
@@ -38,10 +42,30 @@ struct bpf_iter__task_file {
 #pragma clang attribute pop
 
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 
 #define HOLDERS_RECORD_U64 __u64
 #define HOLDERS_RECORD_U32 __u32
 #include "holders_record.h"
+
+#define FAMILY_V4    2
+#define FAMILY_V6    10
+#define PROTOCOL_TCP 6
+#define STATE_CLOSE  7
+
+/* What a row for a connection that is over is made for: only these descriptors are looked at further. */
+static __always_inline __u32 is_over(struct sock *sk)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	unsigned short family;
+
+	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) != STATE_CLOSE ||
+	    BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	return (family == FAMILY_V4 || family == FAMILY_V6) &&
+	       (BPF_CORE_READ(tp, segs_in) != 0 || BPF_CORE_READ(tp, segs_out) != 0);
+}
 
 SEC("iter/task_file")
 int holders_walk(struct bpf_iter__task_file *ctx)
@@ -49,14 +73,18 @@ int holders_walk(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task, *leader;
 	struct holders_record record = { 0 };
 	struct file *file = ctx->file;
+	struct socket *socket = NULL;
 
-	if (!task || !file || !bpf_sock_from_file(file))
+	if (task && file)
+		socket = bpf_sock_from_file(file);
+	if (!socket)
 		return 0;
 	leader = task->group_leader;
 	record.inode = file->f_inode->i_ino;
 	record.pid = (__u32)task->tgid;
 	record.fd = ctx->fd;
 	record.uid = task->cred->euid.val;
+	record.over = is_over(socket->sk);
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), leader->comm);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;

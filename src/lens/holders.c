@@ -44,14 +44,18 @@ uint32_t holders_add_process(struct holders *holders, pid_t pid, uint32_t uid, c
 	return (uint32_t)holders->process_count++;
 }
 
-void holders_add(struct holders *holders, uint32_t process, int fd, uint64_t inode)
+struct holder *holders_add(struct holders *holders, uint32_t process, int fd, uint64_t inode)
 {
+	struct holder *holder;
+
 	if (holders->count == holders->room) {
 		holders->room = holders->room ? 2 * holders->room : 1024;
 		holders->list = realloc(holders->list, holders->room * sizeof(*holders->list));
 		CHECK(holders->list != NULL);
 	}
-	holders->list[holders->count++] = (struct holder){ .inode = inode, .fd = fd, .process = process, .next = NONE };
+	holder = &holders->list[holders->count++];
+	*holder = (struct holder){ .inode = inode, .fd = fd, .process = process, .next = NONE };
+	return holder;
 }
 
 void holders_index(struct holders *holders)

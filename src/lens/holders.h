@@ -17,6 +17,7 @@ struct holder {
 	uint32_t process;               /* index of holders.processes */
 	uint32_t next;                  /* of the same inode; UINT32_MAX: none */
 	bool claimed;                   /* holders_fill() found a row for it */
+	bool not_over;                  /* the kernel said that it is no TCP connection that has ended */
 };
 
 struct holder_process {
@@ -46,7 +47,7 @@ bool holders_fill(struct holders *holders, struct conn_view *conn);
 
 /* For whoever fills the table from elsewhere: a process, its descriptors, and the table when all are there. */
 uint32_t holders_add_process(struct holders *holders, pid_t pid, uint32_t uid, const char *comm, size_t comm_bytes);
-void holders_add(struct holders *holders, uint32_t process, int fd, uint64_t inode);
+struct holder *holders_add(struct holders *holders, uint32_t process, int fd, uint64_t inode);
 void holders_index(struct holders *holders);
 
 #endif

@@ -45,7 +45,7 @@ static void records_take(struct holders *holders, const struct holders_record *r
 			*process = holders_add_process(holders, (pid_t)one->pid, one->uid, one->comm,
 						       sizeof(one->comm));
 		*pid = one->pid;
-		holders_add(holders, *process, (int)one->fd, one->inode);
+		holders_add(holders, *process, (int)one->fd, one->inode)->not_over = one->over == 0;
 	}
 }
 

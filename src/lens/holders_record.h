@@ -8,7 +8,7 @@ struct holders_record {
 	HOLDERS_RECORD_U32 pid;         /* in the first process namespace */
 	HOLDERS_RECORD_U32 fd;
 	HOLDERS_RECORD_U32 uid;
-	HOLDERS_RECORD_U32 unused;
+	HOLDERS_RECORD_U32 over;        /* of TCP, it has sent or got something, and it is in CLOSE */
 	char comm[16];
 };
 

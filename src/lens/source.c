@@ -15,6 +15,7 @@
 #include "lens/unowned.h"
 
 #define WALK_MIN       2000u            /* sockets: loading a program takes as long as these in /proc */
+#define WALK_FILES_MIN 8000u            /* open files of the system: as long as walking over as many in /proc */
 #define FIN_TIMEOUT_MS 60000u           /* where it cannot be read */
 
 /* A number of the namespace that this thread is in; `unknown` when there is none. */
@@ -87,11 +88,50 @@ static int namespaces_read(const struct lens_options *options, const char *proc,
 	return error;
 }
 
+/* Open files of the whole system; 0: not known. */
+static uint64_t files_open(void)
+{
+	FILE *file = fopen("/proc/sys/fs/file-nr", "re");
+	unsigned long long count = 0;
+
+	if (file != NULL && fscanf(file, "%llu", &count) != 1)
+		count = 0;
+	if (file != NULL)
+		fclose(file);
+	return count;
+}
+
+/* From /proc where BPF may not be used, and where it may but few are to be found: that is quicker. */
 static int holders_read(struct holders *holders, const struct lens_options *options, size_t sockets)
 {
-	if (sockets >= WALK_MIN && options->proc == NULL && holders_walk_kernel(holders) == 0)
+	if ((sockets >= WALK_MIN || files_open() >= WALK_FILES_MIN) && options->proc == NULL &&
+	    holders_walk_kernel(holders) == 0)
 		return 0;
 	return holders_scan(holders, options->proc != NULL ? options->proc : "/proc");
+}
+
+static bool owners_wanted(const struct lens_options *options, const struct view *view)
+{
+	if (!options->owners || options->owners_for == NULL)
+		return options->owners;
+	for (size_t i = 0; i < view->count; i++) {
+		if (view->conns[i].source == VIEW_KERNEL && view->conns[i].inode != 0 &&
+		    options->owners_for(options->owners_context, &view->conns[i]))
+			return true;
+	}
+	return false;
+}
+
+static void dead_read(const struct lens_options *options, struct holders *holders, const char *proc, struct view *view,
+		      struct lens_report *report)
+{
+	struct descriptor_search search = { .proc = proc, .pid = options->dead_pid, .among = options->dead_among };
+	size_t first = view->count;
+
+	descriptors_dead(holders, &search, view);
+	report->dead_passed_over = search.passed_over;
+	for (size_t i = first; i < view->count; i++)
+		holders_fill(holders, &view->conns[i]);
 }
 
 int lens_read(const struct lens_options *options, struct view *view, struct lens_report *report)
@@ -99,6 +139,7 @@ int lens_read(const struct lens_options *options, struct view *view, struct lens
 	const char *proc = options->proc != NULL ? options->proc : "/proc";
 	struct lens_report unwanted;
 	struct holders holders = { 0 };
+	bool searched;
 	int error;
 
 	report = report != NULL ? report : &unwanted;
@@ -106,20 +147,15 @@ int lens_read(const struct lens_options *options, struct view *view, struct lens
 	error = namespaces_read(options, proc, view, report);
 	if (error < 0)
 		return error;
-	/* From /proc where BPF may not be used, and where it may but few are to be found: that is quicker. */
-	if (options->owners && holders_read(&holders, options, view->count) == 0) {
+	searched = owners_wanted(options, view);
+	if (searched && holders_read(&holders, options, view->count) == 0) {
 		for (size_t i = 0; i < view->count; i++)
 			holders_fill(&holders, &view->conns[i]);
 		report->owners_refused = holders.refused > 0;
-		if (options->dead) {
-			size_t first = view->count;
-
-			descriptors_dead(&holders, proc, view);
-			for (size_t i = first; i < view->count; i++)
-				holders_fill(&holders, &view->conns[i]);
-		}
+		if (options->dead)
+			dead_read(options, &holders, proc, view, report);
 	}
-	unowned_tell(view, options->owners, holders.refused > 0);
+	unowned_tell(view, searched, holders.refused > 0);
 	holders_free(&holders);
 	view_sort(view);
 	return 0;

@@ -17,6 +17,11 @@ struct lens_options {
 	const char *namespace;          /* `ip netns` name, PID or path of the one to look into; NULL: ours */
 	bool brief;                     /* without tcp_info and memory: ages are told of timers only */
 	bool dead;                      /* with owners: rows for TCP descriptors whose socket is no more */
+	pid_t dead_pid;                 /* of this program only; 0: any */
+	const struct view *dead_among;  /* only those that this earlier view has, too; NULL: any */
+	/* Owners are looked for if it takes one row at least that has an inode; NULL: always. */
+	bool (*owners_for)(void *context, const struct conn_view *conn);
+	void *owners_context;
 	const char *proc;               /* "/proc" unless set */
 };
 
@@ -25,6 +30,7 @@ struct lens_report {
 	unsigned namespaces;            /* that were read */
 	unsigned namespaces_refused;
 	bool owners_refused;            /* some programs' descriptors could not be listed */
+	size_t dead_passed_over;        /* descriptors that were too many to be looked at */
 };
 
 /* 0 or -errno. `report` may be NULL. The rows are sorted. */
