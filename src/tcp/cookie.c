@@ -73,7 +73,7 @@ static bool cookie_fresh(const struct tcp *tcp, const struct segment *seg)
 
 bool cookie_behind_gap(const struct tcp *tcp, const struct segment *seg)
 {
-	return cookie_fresh(tcp, seg) && (seg->text_bytes > 0 || seg->fin);
+	return cookie_fresh(tcp, seg);
 }
 
 bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct segment *seg, struct tcp_options *syn,

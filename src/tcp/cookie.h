@@ -17,7 +17,8 @@ bool cookie_taste(const struct tcp *tcp, const struct tuple *tuple, const struct
 		  bool *ecn);
 /*
  * It is not, but might be a later segment of a peer whose first one is still under way: that alone tells the peer's
- * initial number.  A RST would end what it is about to open.
+ * initial number.  A RST would end what it is about to open.  It may be bare: a SYN-ACK that comes twice is answered
+ * with an ACK from behind the text.
  */
 bool cookie_behind_gap(const struct tcp *tcp, const struct segment *seg);
 

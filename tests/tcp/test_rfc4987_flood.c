@@ -118,6 +118,9 @@ static void test_cookie_and_segments_out_of_order(void **state)
 	in(s, "FP. 11:21(10) ack 1 win 1000");
 	quiet(s);
 	assert_int_equal(taken(s, RULE_LISTEN_COOKIE_GAP), 1);
+	in(s, ". 22:22(0) ack 1 win 1000");             /* of a SYN-ACK that came twice */
+	quiet(s);
+	assert_int_equal(taken(s, RULE_LISTEN_COOKIE_GAP), 2);
 	in(s, "P. 1:11(10) ack 1 win 1000");
 	state_is(s, ELEVEN_ESTABLISHED);
 	in(s, "FP. 11:21(10) ack 1 win 1000");
