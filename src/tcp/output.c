@@ -29,9 +29,11 @@ static struct reply *reply_new(struct tcp *tcp, const struct tuple *tuple, uint8
 {
 	struct reply *reply;
 
-	if (tcp->replies_count == tcp->config.replies_max) {
+	if (tcp->replies_count + tcp->replies_parked == tcp->config.replies_max) {
 		rule(tcp, NULL, REPLY_NO_ROOM);
-		return NULL;
+		if (tcp->replies_parked == 0)
+			return NULL;
+		tcp->replies_parked--;          /* the new one instead of the one that waits longest */
 	}
 	reply = &tcp->replies[(tcp->replies_first + tcp->replies_count++) % tcp->config.replies_max];
 	memset(reply, 0, sizeof(*reply));
@@ -175,6 +177,14 @@ static void out_finish(struct tcp *tcp, struct tcp_out *out, struct segment *seg
 	tcp->resets_sent += seg->rst;
 }
 
+/* The one that has waited longest. */
+static struct reply *reply_parked_last(const struct tcp *tcp)
+{
+	uint32_t most = (uint32_t)tcp->config.replies_max;
+
+	return &tcp->replies[(tcp->replies_first + most - tcp->replies_parked) % most];
+}
+
 static bool output_reply(struct tcp *tcp, struct tcp_out *out)
 {
 	struct reply *reply = &tcp->replies[tcp->replies_first];
@@ -186,6 +196,8 @@ static bool output_reply(struct tcp *tcp, struct tcp_out *out)
 	out->tos = reply->tos;
 	out_finish(tcp, out, &reply->segment);
 	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &reply->segment, false);
+	if (tcp->replies_parked > 0)            /* those that wait stay just before the first */
+		*reply = *reply_parked_last(tcp);
 	tcp->replies_first = (tcp->replies_first + 1) % (uint32_t)tcp->config.replies_max;
 	tcp->replies_count--;
 	return true;
@@ -414,7 +426,10 @@ void tcp_output_park(struct tcp *tcp)
 	if (tcp->replies_count > 0) {
 		tcp->replies_first = (tcp->replies_first + 1) % (uint32_t)tcp->config.replies_max;
 		tcp->replies_count--;
-		rule(tcp, NULL, REPLY_NO_ROOM);
+		if (++tcp->replies_parked > tcp->config.replies_max / 2) {
+			tcp->replies_parked--;  /* RFC 4861 §7.2.2: the newer ones are kept */
+			rule(tcp, NULL, REPLY_NO_ROOM);
+		}
 	} else if (ready_first(tcp)) {
 		ready_park(tcp);
 	}
@@ -422,5 +437,10 @@ void tcp_output_park(struct tcp *tcp)
 
 void tcp_output_unpark(struct tcp *tcp)
 {
+	uint32_t most = (uint32_t)tcp->config.replies_max;
+
+	tcp->replies_first = (tcp->replies_first + most - tcp->replies_parked) % most;
+	tcp->replies_count += tcp->replies_parked;
+	tcp->replies_parked = 0;
 	ready_unpark(tcp);
 }

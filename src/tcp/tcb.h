@@ -357,6 +357,7 @@ struct tcp {                            /* what all connections of a stack share
 	struct list ready, parked, signals;
 	struct reply *replies;          /* a ring */
 	uint32_t replies_first, replies_count;
+	uint32_t replies_parked;        /* so many before the first wait for tcp_output_unpark() */
 	struct random random;
 	struct fast_open_peer *fast_open_peers;
 	struct siphash_key fast_open_key[2];    /* the newest, and the one before */

@@ -75,7 +75,7 @@ struct tcp_out {
 bool tcp_output_next(struct tcp *tcp, const struct tuple **tuple, uint8_t *interface, uint64_t now);
 /* Its segment; false: it had nothing to send after all (call _next again). */
 bool tcp_output(struct tcp *tcp, struct tcp_out *out, uint64_t now);
-/* Not now: its next hop is not known yet. Answers are dropped; connections wait for tcp_output_unpark(). */
+/* Not now: its next hop is not known yet.  It waits for tcp_output_unpark(); of many answers the newer ones do. */
 void tcp_output_park(struct tcp *tcp);
 void tcp_output_unpark(struct tcp *tcp);
 
