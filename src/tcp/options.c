@@ -97,7 +97,7 @@ uint32_t options_mss_with_sack(const struct tcp *tcp, const struct tcb *tcb)
 	return tcb->snd.mss - (n > 0 ? SACK_OPTION_BYTES(n) : 0);
 }
 
-void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack)
+void options_of_segment(struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack)
 {
 	struct seq_range recent[TCP_SACK_MAX];
 	struct ranges *ranges;
@@ -120,6 +120,10 @@ void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp
 		n--;
 	}
 	n = ranges ? ranges_recent(ranges, recent, n) : 0;
+	if (ranges) {
+		tcp->steps += ranges->steps;
+		ranges->steps = 0;
+	}
 	for (unsigned i = 0; i < n; i++, out->sack_count++) {
 		out->sack[out->sack_count].left = recent[i].left;
 		out->sack[out->sack_count].right = recent[i].right;

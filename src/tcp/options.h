@@ -10,7 +10,7 @@
 /* What our SYN or SYN-ACK offers. */
 void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out);
 /* What every other segment carries; with_sack: the ranges held behind a gap. */
-void options_of_segment(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack);
+void options_of_segment(struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack);
 /* The peer's SYN: what both offer is on. */
 void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *syn);
 /* snd.mss from the peer's MSS, the path, and the options that go along (§3.7.1). */
