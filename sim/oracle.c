@@ -277,9 +277,9 @@ static void congestion_judge(struct world *world, struct actor *actor, struct el
 		world_fail(world, "O8", "program %u: cwnd grows from %llu to %llu by an ACK of %llu bytes",
 			   actor->number, (unsigned long long)last->cwnd, (unsigned long long)s->cwnd,
 			   (unsigned long long)told);
-	/* A mark leaves more in flight than the window has room for; a probe may be added (RFC 8985 §7.3). */
-	if (actor->reduced && seq_le(seq_of(s->snd_una), seq_of(actor->reduced_to)) &&
-	    s->snd_max - last->snd_max <= mss)
+	/* A window that was cut may leave more in flight than it has room for; a probe is added (RFC 8985 §7.3). */
+	if (last->timer == ELEVEN_TIMER_LOSS_PROBE && s->snd_max - last->snd_max <= mss &&
+	    last->timer_deadline <= host_now(world, &world->host[actor->host]))
 		return;
 	if (s->snd_max != last->snd_max && flight > s->cwnd + 3 * mss && flight > last->cwnd + 3 * mss)
 		world_fail(world, "O7", "program %u: sends with %llu in flight and a congestion window of %llu",

@@ -83,6 +83,15 @@ static void test_seeds_that_found_faults(void **state)
 		/* O3, O10: text to send held all the memory, so none could arrive, so none was acknowledged */
 		{ 2110, { "conversations=24", "bytes_max=57296", "memory_kb=102" } },
 		{ 5654, { "conversations=12", "bytes_max=144433", "delay_us=25875", "profile=1", "memory_kb=77" } },
+		/* O3: the ACK of a SYN-ACK that came twice overtook the text that brings the cookie back: RST */
+		{ 7591, { "conversations=35", "chaos_ms=16", "jitter_us=4324", "duplicate_ppm=19920",
+			  "syn_received_max=5" } },
+		{ 10165, { "conversations=8", "bytes_max=3593", "start_ms=45", "jitter_us=32258", "syn_received_max=1",
+			   "stalls=1", "responders=52" } },
+		/* O15: looking for SACK blocks of a hundred segments was put down to one packet */
+		{ 214998, { "conversations=8", "bytes_max=894757", "start_ms=251", "jitter_us=70" } },
+		/* O13: a SYN-ACK was dropped that had to wait for the neighbour's address */
+		{ 216053, { "delay_us=36", "ethernet=1", "profile=1", "clock_skew_ppm=457" } },
 	};
 
 	(void)state;
