@@ -7,7 +7,7 @@ set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev
 	libbpf-dev libdw-dev libelf-dev clang"
-test="libcmocka-dev iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
+test="libcmocka-dev netbase iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
 	netcat-openbsd openssh-client openssh-server tshark openssl mandoc"
 bench="liblwip-dev valgrind iproute2 util-linux net-tools lsof"
 demo="curl iproute2 net-tools procps util-linux"
