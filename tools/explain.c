@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `eleven explain`: what is wrong with connections, whose fault it is, and what ends it. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,11 +148,19 @@ static int eleven_read(void *context, struct view *view)
 	return a->connected ? eleven_source_read(&a->client, NULL, true, view) : 0;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
 static void stories_wait(void *context, uint64_t ns)
 {
 	struct arguments *a = context;
 
-	story_wait(a->teller, ns);
+	story_wait(a->teller, ns, &interrupted);
 }
 
 /* With --watch, what happens meanwhile is watched, too: resets and timeouts leave no connection behind. */
@@ -159,13 +168,27 @@ static void teller_start(struct arguments *a)
 {
 	char problem[STORY_PROBLEM_MAX];
 
-	if (a->facts.apart_ns == APART_NS || a->bind != NULL || a->only_eleven || a->facts.lens.namespace != NULL)
+	struct sigaction action = { .sa_handler = on_interrupt };
+
+	if (a->facts.apart_ns == APART_NS || a->bind != NULL || a->only_eleven)
 		return;
 	a->teller = story_start(problem);
-	if (a->teller != NULL)
-		a->facts.wait = stories_wait;
-	else
+	if (a->teller == NULL) {
 		fprintf(stderr, "%s: resets and timeouts cannot be watched: %s\n", program_invocation_name, problem);
+		return;
+	}
+	a->facts.wait = stories_wait;
+	a->facts.netns = story_home(a->teller);
+	if (a->facts.lens.namespace != NULL)
+		a->facts.netns = namespace_named("/proc", a->facts.lens.namespace);
+	if (a->facts.lens.all_namespaces)
+		a->facts.netns = 0;
+	sigaction(SIGINT, &action, NULL);
+	fprintf(stderr, "%s: watching for %g s (%s); Ctrl-C ends it sooner\n", program_invocation_name,
+		(double)a->facts.apart_ns / 1e9, story_backend(a->teller));
+	if (strcmp(story_backend(a->teller), "poll") == 0 && a->facts.netns != story_home(a->teller))
+		fprintf(stderr, "%s: resets and timeouts of other network namespaces only root sees\n",
+			program_invocation_name);
 }
 
 static int endpoint_read(struct eleven_endpoint *endpoint, const char *word)

@@ -65,6 +65,7 @@ static int look(const struct facts_options *options, const struct view *before, 
 int facts_read(struct facts *facts, const struct facts_options *options)
 {
 	struct timespec apart = { (time_t)(options->apart_ns / SECOND_NS), (long)(options->apart_ns % SECOND_NS) };
+	struct timespec begin, end;
 	int error;
 
 	memset(facts, 0, sizeof(*facts));
@@ -77,11 +78,14 @@ int facts_read(struct facts *facts, const struct facts_options *options)
 		if (error < 0)
 			return error;
 		facts->dead_passed_over = facts->report.dead_passed_over;
+		clock_gettime(CLOCK_MONOTONIC, &begin);
 		if (options->wait != NULL)
 			options->wait(options->context, options->apart_ns);
 		else
 			nanosleep(&apart, NULL);
-		facts->apart_ns = options->apart_ns;
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		facts->apart_ns = (uint64_t)(end.tv_sec - begin.tv_sec) * SECOND_NS + (uint64_t)end.tv_nsec -
+				  (uint64_t)begin.tv_nsec;
 	}
 	error = look(options, &facts->before, &facts->view, &facts->report);
 	if (error < 0)

@@ -22,7 +22,8 @@ struct facts_options {
 	uint64_t apart_ns;              /* between the two looks; 0: one look is enough */
 	bool no_dead;                   /* the question is not about descriptors whose connection is over */
 	int (*read_more)(void *context, struct view *view);     /* rows of other sources; NULL: none */
-	void (*wait)(void *context, uint64_t ns);       /* between the looks; NULL: sleep */
+	void (*wait)(void *context, uint64_t ns);       /* between the looks, or shorter; NULL: sleep */
+	uint64_t netns;                 /* of the stories of all namespaces only those of this one; 0: all */
 	void *context;
 };
 

@@ -75,6 +75,8 @@ static void who_print(FILE *out, const struct finding *finding)
 				break;
 			used += (size_t)snprintf(line + used, sizeof(line) - used, ",%d", finding->owners[j].fd);
 		}
+		if (owner->tid != 0 && owner->tid != owner->pid)
+			snprintf(line + used, sizeof(line) - used, ", thread %d", (int)owner->tid);
 		words_print(out, shown++ == 0 ? "who" : "", line);
 	}
 	for (size_t i = 0; i < finding->thread_count && i < 6; i++) {
@@ -166,7 +168,9 @@ static json_t *owners_json(const struct finding *finding)
 			on = finding->threads[t].on_descriptor && on == 0 ? tid : on;
 		}
 		put(one, "pid", json_integer(owner->pid));
-		if (on != 0 || threads == 1)    /* which thread it is of, where that can be said */
+		if (owner->tid != 0)
+			put(one, "tid", json_integer(owner->tid));
+		else if (on != 0 || threads == 1)    /* which thread it is of, where that can be said */
 			put(one, "tid", json_integer(on != 0 ? on : tid));
 		put(one, "comm", json_string(owner->comm));
 		if (owner->fd >= 0)

@@ -65,6 +65,8 @@ static struct conn_view *row_make(const struct live_change *change)
 
 static bool is_chosen(const struct facts_options *options, const struct conn_view *conn)
 {
+	if (options->netns != 0 && conn->netns != VIEW_ABSENT && conn->netns != options->netns)
+		return false;
 	if (options->filter != NULL && !filter_may_take(options->filter, conn))
 		return false;
 	if (options->lens.ipv4 != options->lens.ipv6 && conn->family != (options->lens.ipv4 ? 4 : 6))
@@ -128,7 +130,8 @@ static void stories_to_findings(struct stories *stories, const struct facts_opti
 
 struct story_teller *story_start(char problem[STORY_PROBLEM_MAX])
 {
-	struct watcher_options options = { .notes = true, .one_namespace = true };
+	/* What the other end's host did, in another namespace of this one, is part of the story. */
+	struct watcher_options options = { .notes = true };
 	struct story_teller *teller = calloc(1, sizeof(*teller));
 
 	CHECK(teller != NULL);
@@ -141,7 +144,7 @@ struct story_teller *story_start(char problem[STORY_PROBLEM_MAX])
 	return teller;
 }
 
-void story_wait(struct story_teller *teller, uint64_t ns)
+void story_wait(struct story_teller *teller, uint64_t ns, const volatile sig_atomic_t *stop)
 {
 	uint64_t end = now_ns() + ns, now;
 
@@ -149,9 +152,19 @@ void story_wait(struct story_teller *teller, uint64_t ns)
 		uint64_t left_ms = (end - now) / 1000000 + 1;
 
 		if (watcher_turn(teller->watcher, left_ms < TURN_MS ? (int)left_ms : TURN_MS, -1, on_change,
-				 teller->stories) < 0)
+				 teller->stories) < 0 || (stop != NULL && *stop))
 			break;
 	}
+}
+
+const char *story_backend(const struct story_teller *teller)
+{
+	return watcher_backend(teller->watcher);
+}
+
+uint64_t story_home(const struct story_teller *teller)
+{
+	return watcher_home(teller->watcher);
 }
 
 void story_end(struct story_teller *teller, const struct facts_options *options, struct findings *findings)

@@ -25,8 +25,13 @@ struct sock_common { unsigned short skc_family; volatile unsigned char skc_state
 struct sock { struct sock_common __sk_common; __u16 sk_protocol; };
 struct socket { struct sock *sk; };
 struct tcp_sock { __u32 segs_in, segs_out; };
+struct ns_common { unsigned int inum; };
+struct pid_namespace { struct ns_common ns; };
+struct upid { int nr; struct pid_namespace *ns; };
+struct pid { unsigned int level; struct upid numbers[1]; };
 struct task_struct {
 	int tgid;
+	struct pid *thread_pid;
 	struct task_struct *group_leader;
 	char comm[16];
 	const struct cred *cred;
@@ -48,6 +53,7 @@ struct bpf_iter__task_file {
 #define HOLDERS_RECORD_U32 __u32
 #include "holders_record.h"
 
+#define LEVELS_MAX   32                 /* of PID namespaces within each other (MAX_PID_NS_LEVEL) */
 #define FAMILY_V4    2
 #define FAMILY_V6    10
 #define PROTOCOL_TCP 6
@@ -67,6 +73,29 @@ static __always_inline __u32 is_over(struct sock *sk)
 	       (BPF_CORE_READ(tp, segs_in) != 0 || BPF_CORE_READ(tp, segs_out) != 0);
 }
 
+const volatile __u32 pidns_inode = 0;   /* in whose numbers programs are told; 0: the first */
+
+/* The walk shows programs of the reader's PID namespace only, and each has a number there. */
+static __always_inline __u32 number_of(struct task_struct *leader)
+{
+	struct pid *pid;
+	__u32 level;
+
+	if (pidns_inode == 0)
+		return (__u32)leader->tgid;
+	pid = BPF_CORE_READ(leader, thread_pid);
+	level = BPF_CORE_READ(pid, level);
+	for (int i = 0; i < LEVELS_MAX && level - i <= level; i++) {
+		const char *at = (const char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				 (level - i) * bpf_core_type_size(struct upid);
+		const struct upid *number = (const struct upid *)at;
+
+		if (BPF_CORE_READ(number, ns, ns.inum) == pidns_inode)
+			return (__u32)BPF_CORE_READ(number, nr);
+	}
+	return 0;
+}
+
 SEC("iter/task_file")
 int holders_walk(struct bpf_iter__task_file *ctx)
 {
@@ -81,7 +110,7 @@ int holders_walk(struct bpf_iter__task_file *ctx)
 		return 0;
 	leader = task->group_leader;
 	record.inode = file->f_inode->i_ino;
-	record.pid = (__u32)task->tgid;
+	record.pid = number_of(leader);
 	record.fd = ctx->fd;
 	record.uid = task->cred->euid.val;
 	record.over = is_over(socket->sk);

@@ -74,6 +74,22 @@ static int walk_read(struct holders *holders, int fd)
 	return got < 0 ? -errno : 0;
 }
 
+/* In a PID namespace of its own the reader knows programs by other numbers than the kernel. */
+static int pid_namespace_set(struct bpf_object *object)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
+	uint32_t inode = (uint32_t)namespace_inode("/proc/self/ns/pid");
+	size_t bytes = 0;
+	void *data = map ? (void *)(uintptr_t)bpf_map__initial_value(map, &bytes) : NULL;
+
+	if (namespace_pid_is_first())
+		return 0;
+	if (data == NULL || bytes != sizeof(inode) || inode == 0)
+		return -EOPNOTSUPP;
+	memcpy(data, &inode, sizeof(inode));    /* pidns_inode is the only constant of the program */
+	return 0;
+}
+
 int holders_walk_kernel(struct holders *holders)
 {
 	struct bpf_program *program;
@@ -82,13 +98,12 @@ int holders_walk_kernel(struct holders *holders)
 	int error, fd = -1;
 
 	memset(holders, 0, sizeof(*holders));
-	if (!namespace_pid_is_first())
-		return -EOPNOTSUPP;
 	libbpf_set_print(say_nothing);
 	object = bpf_object__open_mem(lens_holders_object, lens_holders_object_bytes, NULL);
 	if (object == NULL)
 		return -errno;
-	error = bpf_object__load(object);
+	error = pid_namespace_set(object);
+	error = error == 0 ? bpf_object__load(object) : error;
 	program = error == 0 ? bpf_object__next_program(object, NULL) : NULL;
 	if (program != NULL)
 		link = bpf_program__attach_iter(program, NULL);

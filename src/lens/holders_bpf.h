@@ -6,8 +6,7 @@
 #include "lens/holders.h"
 
 /*
- * 0, or -errno and nothing in the table: then /proc has to do. -EOPNOTSUPP also in a process namespace that is not the
- * first, whose numbers of processes are others than the kernel's.
+ * 0, or -errno and nothing in the table: then /proc has to do.
  */
 int holders_walk_kernel(struct holders *holders);
 

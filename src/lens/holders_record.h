@@ -5,7 +5,7 @@
 
 struct holders_record {
 	HOLDERS_RECORD_U64 inode;
-	HOLDERS_RECORD_U32 pid;         /* in the first process namespace */
+	HOLDERS_RECORD_U32 pid;         /* in the reader's PID namespace */
 	HOLDERS_RECORD_U32 fd;
 	HOLDERS_RECORD_U32 uid;
 	HOLDERS_RECORD_U32 over;        /* of TCP, it has sent or got something, and it is in CLOSE */

@@ -142,6 +142,18 @@ int namespaces_open_one(struct namespaces *namespaces, const char *proc, const c
 	return error;
 }
 
+uint64_t namespace_named(const char *proc, const char *name)
+{
+	struct namespaces one;
+	uint64_t inode;
+
+	if (namespaces_open_one(&one, proc, name) < 0)
+		return 0;
+	inode = one.list[0].inode;
+	namespaces_close(&one);
+	return inode;
+}
+
 void namespaces_close(struct namespaces *namespaces)
 {
 	for (size_t i = 0; i < namespaces->count; i++)

@@ -35,6 +35,8 @@ int namespace_enter(const struct namespaces *namespaces, const struct namespace 
 void namespace_leave(const struct namespaces *namespaces);
 /* The number of the namespace that this path names, or 0. */
 uint64_t namespace_inode(const char *path);
+/* The number of the namespace that namespaces_open_one() would open, or 0. */
+uint64_t namespace_named(const char *proc, const char *name);
 /* Is our PID namespace the first one, whose numbers the kernel itself tells? */
 bool namespace_pid_is_first(void);
 
