@@ -23,9 +23,9 @@ NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 class Situation:
     """The process in its namespaces, and commands beside it."""
 
-    def __init__(self, name):
+    def __init__(self, name, prefix=()):
         self.name = name
-        script = (f"ip link set lo up; exec python3 {HERE}/lens_situations.py {name}")
+        script = f"ip link set lo up; exec {' '.join(prefix)} python3 {HERE}/lens_situations.py {name}"
         self.process = subprocess.Popen(["unshare", "-npf", "--mount-proc", "--kill-child", "sh", "-c", script],
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         line = self.process.stdout.readline()
@@ -134,6 +134,37 @@ def nobody_judge(situation, verdict, words, lines):
                   f"{situation.name}: without root", f"{status} {found}"))
 
 
+def own_user(name, words=()):
+    """An ordinary user and his own programs: as much as root is told, thread and epoll registration included."""
+    title = f"{name}, of an ordinary user"
+    if os.geteuid() != 0 or not shutil.which("setpriv") or open("/proc/self/uid_map").read().split()[2] == "1":
+        return [(None, title, "no other user here")]
+    situation = Situation(name, NOBODY)
+    truth = situation.truth
+    try:
+        if "verdict" not in truth:
+            return [(False, f"{title}: the situation comes about", truth)]
+        words = list(words) + (["--bind", truth["bind"]] if "bind" in truth else [])
+        status, found, err = situation.findings(*words, prefix=NOBODY)
+        end = time.monotonic() + 25
+        while truth["verdict"] not in found and time.monotonic() < end:
+            time.sleep(0.3)
+            status, found, err = situation.findings(*words, prefix=NOBODY)
+        finding = found.get(truth["verdict"])
+        wanted = {(truth["pid"], fd) for fd in truth.get("fds", [])}
+        lines = [(finding is not None and wanted <= whom(finding), f"{title}: {truth['verdict']}, process, descriptor",
+                  f"{truth} {found} {err}")]
+        if finding is not None and "tid" in truth:
+            lines.append((truth["tid"] in {thread["tid"] for thread in finding["threads"]}, f"{title}: the thread",
+                          finding))
+        if finding is not None and wanted and "bind" not in truth:
+            lines.append((finding["threads"] and "more" not in finding, f"{title}: nothing that root would see more",
+                          finding))
+        return lines
+    finally:
+        situation.end()
+
+
 def healthy(name, seconds):
     situation = Situation(name)
     try:
@@ -160,6 +191,11 @@ JOBS = [
     (judge, "accept_queue"), (judge, "window_zero"), (judge, "not_acknowledging"), (judge, "keepalive"),
     (judge, "half_open"), (judge, "ephemeral"), (judge, "bind_listener"), (judge, "bind_listener_v6"),
     (judge, "bind_time_wait"), (judge, "bind_bound"), (judge, "bind_ephemeral"), (judge, "hostile_name"),
+    (judge, "dead_among_many"), (own_user, "close_wait_eof_read"), (own_user, "close_wait_thread"),
+    (own_user, "held_by_child"), (own_user, "unread"), (own_user, "dead"), (own_user, "growth", ("--watch", "2")),
+    (own_user, "descriptors_run_out"), (own_user, "time_wait_pile"), (own_user, "fin_wait2_orphan"),
+    (own_user, "fin_wait2_half_close"), (own_user, "fin_wait1_window"), (own_user, "accept_queue"),
+    (own_user, "window_zero"), (own_user, "bind_listener"), (own_user, "bind_time_wait"), (own_user, "bind_bound"),
     (healthy, "healthy_fork", 2), (healthy, "healthy_prefork", 2), (healthy, "healthy_pool", 6),
     (healthy, "healthy_half_close", 2), (healthy, "healthy_nginx", 3),
 ]

@@ -108,6 +108,23 @@ def dead():
     return truth(verdict="dead-fd-not-closed", fds=[served.fileno()])
 
 
+def dead_among_many():
+    """So many sockets of other kinds and of other programs that only the kernel's own walk is quick enough."""
+    import resource
+    each = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 4100) - 100
+    resource.setrlimit(resource.RLIMIT_NOFILE, (each + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    for _ in range(9000 // each + 1):
+        told, tell = os.pipe()
+        if os.fork() == 0:
+            held = [socket.socket(*kind) for _ in range(each // 3) for kind in
+                    ((socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_STREAM),
+                     (socket.AF_INET, socket.SOCK_DGRAM))]
+            os.write(tell, str(len(held)).encode())
+            signal.pause()
+        os.read(told, 10)
+    return dead()
+
+
 def growth():
     server = listener(backlog=200)
 
