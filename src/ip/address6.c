@@ -60,12 +60,18 @@ void interface6_start(struct ip *ip, uint8_t number, bool autoconfigure)
 
 static void prefix_of_address(struct interface6 *six, const struct address *address, uint8_t bits)
 {
-	if (bits == 128 || address_is_link_local(address) || six->prefix_count == IP6_PREFIXES_MAX)
+	unsigned i = 0;
+
+	if (bits == 128 || address_is_link_local(address))
 		return;
-	for (unsigned i = 0; i < six->prefix_count; i++)
-		if (six->prefixes[i].bits == bits && address_in_prefix(address, &six->prefixes[i].prefix, bits))
-			return;
-	six->prefixes[six->prefix_count++] = (struct prefix6){ *address, bits, TIME_NEVER };
+	while (i < six->prefix_count && !(six->prefixes[i].bits == bits &&
+	       address_in_prefix(address, &six->prefixes[i].prefix, bits)))
+		i++;
+	if (i == IP6_PREFIXES_MAX)
+		return;
+	if (i == six->prefix_count)
+		six->prefix_count++;
+	six->prefixes[i] = (struct prefix6){ *address, bits, true, TIME_NEVER };
 }
 
 int address6_add(struct ip *ip, uint8_t number, const struct address *address, uint8_t prefix_bits, bool configured,

@@ -157,8 +157,8 @@ static void on_link_prefix(struct ip *ip, struct interface6 *six, const struct n
 	while (i < six->prefix_count && !(six->prefixes[i].bits == told->bits &&
 	       address_in_prefix(&told->prefix, &six->prefixes[i].prefix, told->bits)))
 		i++;
-	if (i < six->prefix_count && six->prefixes[i].until == TIME_NEVER)
-		return;                 /* configured, or told for ever */
+	if (i < six->prefix_count && six->prefixes[i].configured)
+		return;
 	if (told->valid_s == 0) {
 		if (i < six->prefix_count)
 			six->prefixes[i] = six->prefixes[--six->prefix_count];
@@ -168,7 +168,7 @@ static void on_link_prefix(struct ip *ip, struct interface6 *six, const struct n
 		return;
 	if (i == six->prefix_count)
 		six->prefix_count++;
-	six->prefixes[i] = (struct prefix6){ told->prefix, told->bits, until(ip, told->valid_s) };
+	six->prefixes[i] = (struct prefix6){ told->prefix, told->bits, false, until(ip, told->valid_s) };
 }
 
 /* RFC 4862 §5.5.3 (e): nobody but the one whose word it was takes an address away at once. */

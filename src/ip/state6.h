@@ -55,6 +55,7 @@ struct address6 {
 struct prefix6 {                        /* on the link: RFC 4861 §5.1 */
 	struct address prefix;
 	uint8_t bits;
+	bool configured;                /* of an address that the user gave: no router takes it away */
 	uint64_t until;
 };
 

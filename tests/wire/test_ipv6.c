@@ -157,9 +157,122 @@ static void test_V100_options_of_any_bytes(void **state)
 	}
 }
 
+/*
+ * Quotes of packets with every order of up to three extension headers, cut at every length: the ports are found behind
+ * all of them, or it is said what is in the way.
+ */
+static void test_quotes_behind_extension_headers(void **state)
+{
+	static const uint8_t kinds[] = { IPV6_HOP_BY_HOP, IPV6_ROUTING, IPV6_DESTINATION, IPV6_FRAGMENT };
+	enum icmp6_quote_fault expected;
+	struct icmp6_quote quote;
+
+	(void)state;
+	for (unsigned order = 0; order < 5 * 5 * 5; order++) {
+		unsigned headers[3] = { order % 5, order / 5 % 5, order / 25 }, n = 8 + 40, last = 8 + 6;
+		uint8_t bytes[8 + 40 + 3 * 16 + 8] = { ICMP6_UNREACHABLE };
+
+		bytes[8] = 0x60;
+		for (unsigned i = 0; i < 3 && headers[i] < 4; i++) {
+			uint8_t kind = kinds[headers[i]];
+
+			bytes[last] = kind;
+			last = n;
+			bytes[n + 1] = kind == IPV6_FRAGMENT ? 0 : i % 2;       /* of 8 bytes or 16 */
+			n += 8 + (kind == IPV6_FRAGMENT ? 0 : i % 2 * 8);
+		}
+		bytes[last] = IPV6_TCP;
+		store_be16(bytes + n, 1234);
+		store_be16(bytes + n + 2, 80);
+		store_be32(bytes + n + 4, 77);
+		store_be16(bytes + 8 + 4, 1000);
+		for (unsigned cut = 8; cut <= n + 8; cut++) {
+			uint8_t *copy = malloc(cut);
+			struct icmp6 message = { .bytes = copy, .length = cut };
+
+			memcpy(copy, bytes, cut);
+			expected = cut < 8 + 40 ? ICMP6_QUOTE_BAD_IP :
+				   cut < n + 8 ? ICMP6_QUOTE_TRUNCATED : ICMP6_QUOTE_OK;
+			assert_int_equal(icmp6_quote_parse(&quote, &message), expected);
+			free(copy);
+		}
+		assert_int_equal(quote.header_bytes, n - 8);
+		assert_int_equal(quote.source_port, 1234);
+		assert_int_equal(quote.destination_port, 80);
+		assert_true(seq_eq(quote.seq, seq_of(77)));
+	}
+}
+
+static void test_quotes_that_name_no_port(void **state)
+{
+	uint8_t bytes[8 + 40 + 20 * 8] = { ICMP6_UNREACHABLE, [8] = 0x60 };
+	struct icmp6 message = { .bytes = bytes, .length = 8 + 40 + 16 };
+	struct icmp6_quote quote;
+
+	(void)state;
+	bytes[8 + 6] = IPV6_FRAGMENT;
+	bytes[48] = IPV6_TCP;
+	store_be16(bytes + 50, 8 | 1);          /* not the first */
+	assert_int_equal(icmp6_quote_parse(&quote, &message), ICMP6_QUOTE_FRAGMENT);
+	store_be16(bytes + 50, 1);
+	assert_int_equal(icmp6_quote_parse(&quote, &message), ICMP6_QUOTE_OK);
+	bytes[48] = IPV6_UDP;
+	assert_int_equal(icmp6_quote_parse(&quote, &message), ICMP6_QUOTE_PROTOCOL);
+	/* More headers than anybody sends: not walked along without end. */
+	memset(bytes + 48, 0, 20 * 8);
+	bytes[8 + 6] = IPV6_DESTINATION;
+	for (unsigned i = 0; i < 19; i++)
+		bytes[48 + 8 * i] = IPV6_DESTINATION;
+	bytes[48 + 8 * 18] = IPV6_TCP;
+	message.length = sizeof(bytes);
+	assert_int_equal(icmp6_quote_parse(&quote, &message), ICMP6_QUOTE_TRUNCATED);
+}
+
+/* 4861-§4.6-R1: as many as are kept, and those behind them are passed over. */
+static void test_4861_4_6_R1_more_options_than_are_kept(void **state)
+{
+	static uint8_t bytes[2 * 40 * 32];
+	static struct nd_options options;
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		bytes[n] = ND_OPTION_PREFIX;
+		bytes[n + 1] = 4;
+		bytes[n + 2] = (uint8_t)i;
+		bytes[n + 32] = ND_OPTION_ROUTE;
+		bytes[n + 33] = i % 5;          /* 0: none may be so long */
+		bytes[n + 34] = (uint8_t)(i * 5);
+		n += 32 + i % 5 * 8u;
+		if (i % 5 == 0) {
+			assert_false(nd_options_parse(&options, bytes, n + 8));
+			memset(bytes + n, 0, 8);
+		}
+	}
+	assert_true(nd_options_parse(&options, bytes, n));
+	assert_int_equal(options.prefixes, ND_LIST_MAX);
+	assert_int_equal(options.prefix[ND_LIST_MAX - 1].bits, ND_LIST_MAX - 1);
+	for (unsigned i = 0; i < options.routes; i++) {         /* only those that fit their length */
+		unsigned row = options.route[i].bits / 5, length = row % 5 * 8;
+
+		assert_true(options.route[i].bits <= 128 && length <= 24);
+		assert_true(length >= 8u + (options.route[i].bits + 63) / 64 * 8u);
+	}
+	memset(bytes, 0, sizeof(bytes));
+	for (n = 0; n < 40 * 8; n += 8) {
+		bytes[n] = ND_OPTION_ROUTE;
+		bytes[n + 1] = 1;
+	}
+	assert_true(nd_options_parse(&options, bytes, n));
+	assert_int_equal(options.routes, ND_LIST_MAX);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quotes_behind_extension_headers),
+		cmocka_unit_test(test_quotes_that_name_no_port),
+		cmocka_unit_test(test_4861_4_6_R1_more_options_than_are_kept),
 		cmocka_unit_test(test_header_back_and_forth),
 		cmocka_unit_test(test_fragment_header),
 		cmocka_unit_test(test_8200_8_1_R1_pseudo_header),
