@@ -111,14 +111,15 @@ struct seen { unsigned count; struct rungs *rungs; struct stories *stories; uint
 
 static void on_change(void *context, struct live_change *change)
 {
-	struct line_options options = { .columns = true, .home = 1 };
+	struct line_columns columns = { .width = 100 };
+	struct line_options options = { .columns = &columns, .home = 1 };
 	struct seen *seen = context;
 	char line[LINE_MAX_BYTES];
 
 	seen->count++;
 	MUST(live_line(line, change, &options, &seen->last) < sizeof(line));
 	for (const char *c = line; *c != '\0'; c++)
-		MUST((unsigned char)*c >= ' ' && *c != 0x7f);
+		MUST(((unsigned char)*c >= ' ' && *c != 0x7f) || *c == '\n');
 	json_decref(live_json(change, 0));
 	rungs_add(seen->rungs, change);
 	stories_add(seen->stories, change);

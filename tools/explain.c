@@ -82,11 +82,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
 	options, parse, "[:PORT | PID | PID:FD | TUPLE | FILTER...]",
 	"Say what is wrong with TCP connections: what, since when, whose fault it is (program, descriptor, thread), "
-	"the "
-	"evidence, and what ends it. It changes nothing.\v"
-	"Exit status: 0 nothing found (or only what is of interest, not wrong), 1 something found, 2 an error. A "
-	"FILTER "
-	"is as for 'eleven netstat'; PID is a program, PID:FD one of its descriptors.", NULL, NULL, NULL,
+	"the evidence, and what ends it. It changes nothing.\vExit status: 0 nothing found (or only what is of "
+	"interest, not wrong), 1 something found, 2 an error. A FILTER is as for 'eleven netstat'; PID is a program, "
+	"PID:FD one of its descriptors.", NULL, NULL, NULL,
 };
 
 /* Exits with 2, which is what an error is here: 1 means that something was found. */

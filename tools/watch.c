@@ -103,10 +103,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
 	options, parse, "[FILTER...]",
 	"Print each change of state of each connection with its cause and its owner, as it happens: Linux's "
-	"connections, and those of eleven's stacks if a host process runs. With --ladder the conversation "
-	"of both ends.\v"
-	"A FILTER is :PORT, ADDRESS, ADDRESS:PORT, the state that is entered or left, 'state S', '( sport = :80 or "
-	"dport = :443 )', 'src/dst CIDR', 'pid N', 'comm NAME', 'uid U', 'netns N' …, joined by and, or, not. "
+	"connections, and those of eleven's stacks if a host process runs. With --ladder the conversation of both "
+	"ends.\vA FILTER is :PORT, ADDRESS, ADDRESS:PORT, the state that is entered or left, 'state S', '( sport = "
+	":80 or dport = :443 )', 'src/dst CIDR', 'pid N', 'comm NAME', 'uid U', 'netns N' …, joined by and, or, not. "
 	"A bare § is a paragraph of RFC 9293.", NULL, NULL, NULL,
 };
 

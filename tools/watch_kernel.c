@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "live/line.h"
@@ -43,6 +44,7 @@ void watch_signals(void)
 struct output {
 	const struct watch_arguments *arguments;
 	struct line_options line;
+	struct line_columns columns;
 	struct rungs *rungs;            /* NULL: no ladder */
 	uint64_t last, shown;
 };
@@ -149,7 +151,14 @@ static void output_open(struct output *output, const struct watch_arguments *a, 
 	static char buffer[1 << 16];
 
 	output->arguments = a;
-	output->line = (struct line_options){ .wall_offset = wall_offset, .home = home, .columns = isatty(1) };
+	output->line = (struct line_options){ .wall_offset = wall_offset, .home = home };
+	if (isatty(1)) {
+		struct winsize size = { 0 };
+
+		output->line.columns = &output->columns;
+		if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col >= 80)
+			output->columns.width = size.ws_col;
+	}
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	if (a->ladder && !a->json)
 		output->rungs = rungs_create(stdout, wall_offset, a->ascii);

@@ -60,8 +60,7 @@ static void reuse_say(struct finding *finding, const struct conn_view *conn)
 				    (unsigned long long)conn->uid);
 		else if (address && conn->state != ELEVEN_LISTEN)
 			finding_say(finding->fix, "set SO_REUSEADDR before bind(): the other socket has set it; "
-				    "listen() works "
-				    "as long as it does not listen");
+				    "listen() works as long as it does not listen");
 		return;
 	}
 }
@@ -79,8 +78,7 @@ static void listener_say(struct facts *facts, struct finding *finding, const str
 		finding_use(finding, &handling.use);
 	if (handling.known && !handling.reads && !handling.running)
 		finding_say(finding->why, "and no thread of it waits for connections: perhaps a child that inherited "
-			    "the "
-			    "listener of a server that has ended");
+			    "the listener of a server that has ended");
 	else if (memcmp(&wanted->address, &conn->local.address, sizeof(wanted->address)) != 0)
 		finding_say(finding->why, "its address is another one, and any address (0.0.0.0, ::) includes the "
 			    "others");
@@ -102,8 +100,7 @@ static void time_wait_say(struct finding *finding, const struct conn_view *conn)
 	finding_say(finding->what, "TIME_WAIT  %zu earlier connection%s of port %u; free in %s", finding->count,
 		    finding->count == 1 ? "" : "s", conn->local.port, text_duration(time, last));
 	finding_say(finding->why, "this side closed first (for instance towards %s); bind() works in %s, or at once "
-		    "with "
-		    "SO_REUSEADDR if the earlier program had set it, too",
+		    "with SO_REUSEADDR if the earlier program had set it, too",
 		    text_endpoint_of(remote, conn->family, &conn->remote), text_duration(time, last));
 }
 
@@ -134,9 +131,10 @@ static void ephemeral_say(struct facts *facts, struct finding *finding, const st
 		    text_endpoint_of(remote, conn->family, &conn->remote), facts_who(who, conn));
 	finding_evidence(finding, "ip_local_port_range", "sysctl", "%llu-%llu", (unsigned long long)facts->port_low,
 			 (unsigned long long)facts->port_high);
-	finding_say(finding->why, chosen ? "connect() chose it out of the range for outgoing connections, and keeps "
-		    "it until "
-		    "the connection has ended" : "a connection of an earlier server on this port is still open");
+	finding_say(finding->why, "%s", chosen ?
+		    "connect() chose it out of the range for outgoing connections, and keeps it until the connection "
+		    "has ended" :
+		    "a connection of an earlier server on this port is still open");
 }
 
 static bool in_the_way(const struct bind_question *question, const struct conn_view *conn)
@@ -207,7 +205,6 @@ const char *bind_forbidden(const struct bind_question *question)
 		return "the address is on no interface here: bind() fails with EADDRNOTAVAIL until it is added";
 	if (wanted->port != 0 && wanted->port < first && geteuid() != 0)
 		return "ports this low are root's (CAP_NET_BIND_SERVICE, net.ipv4.ip_unprivileged_port_start): "
-		"bind() fails "
-		       "with EACCES";
+		"bind() fails with EACCES";
 	return NULL;
 }

@@ -200,11 +200,12 @@ static void pile_judge(struct facts *facts, struct findings *findings)
 		finding_evidence_number(finding, "count", "sock_diag", finding->count);
 		finding_evidence_number(finding, "ports", "ip_local_port_range", ports);
 		finding_evidence(finding, "timer", "sock_diag", "60 s from the last FIN");
-		finding_say(finding->why, served ? "TIME_WAIT is kept by whoever sends the first FIN; it costs a "
-			    "server no port, "
-			    "and some memory" : "each keeps one of the %llu local ports from being used to this "
-			    "destination again",
-			    (unsigned long long)ports);
+		if (served)
+			finding_say(finding->why, "TIME_WAIT is kept by whoever sends the first FIN; it costs a server "
+				    "no port, and some memory");
+		else
+			finding_say(finding->why, "each keeps one of the %llu local ports from being used to this "
+				    "destination again", (unsigned long long)ports);
 	}
 }
 

@@ -232,8 +232,7 @@ void facts_more(const struct facts *facts, struct finding *finding, const struct
 {
 	if (conn->owner_count == 0 && conn->inode != 0 && conn->unowned != NULL && !facts->root)
 		finding_say(finding->more, "the program is another user's (uid %llu): root sees which, its "
-			    "descriptor and "
-			    "its threads", (unsigned long long)conn->uid);
+			    "descriptor and its threads", (unsigned long long)conn->uid);
 	else if (conn->owner_count > 0 && finding->thread_count == 0 && !facts->root)
 		finding_say(finding->more, "what its threads do may not be looked at: root can");
 	else if (conn->sub & ELEVEN_SUB_ACCEPT_QUEUE && finding->owner_count == 0 && !facts->root)

@@ -8,36 +8,57 @@
 #include "view/netstat.h"
 #include "view/text.h"
 
-#define COLUMNS    110
+#define COLUMNS    118
 #define INDENT     11
 #define CONNS_SHOWN 50                  /* in JSON */
 
 static const char *const levels[] = { "info", "warning", "problem" };
 static const char *const confidences[] = { "possible", "likely", "sure" };
 
-/* `  why     words words`, continued below its beginning. */
+/* A space that no line is broken at. */
+#define GLUE '\x1f'
+
+/* Where the line that begins at `text` ends, if it may take `width` columns: one word at least. */
+static size_t line_fit(const char *text, size_t width)
+{
+	size_t end = strcspn(text, " "), next = end;
+
+	while (text[next] == ' ') {
+		next += 1 + strcspn(text + next + 1, " ");
+		if (next > width)
+			break;
+		end = next;
+	}
+	return end;
+}
+
+static size_t lines_needed(const char *text, size_t width)
+{
+	size_t lines = 0;
+
+	for (; *text != '\0'; lines++) {
+		text += line_fit(text, width);
+		text += *text == ' ';
+	}
+	return lines;
+}
+
+/* `  why     words words`, continued below its beginning, and in lines of about one length. */
 static void words_print(FILE *out, const char *label, const char *text)
 {
-	size_t column = INDENT;
+	size_t width = COLUMNS - INDENT, lines = lines_needed(text, width);
 
-	if (text[0] == '\0')
-		return;
-	fprintf(out, "  %-*s", INDENT - 2, label);
-	while (*text != '\0') {
-		size_t n = strcspn(text, " ");
+	while (width > (COLUMNS - INDENT) / 2 && lines > 1 && lines_needed(text, width - 1) == lines)
+		width--;
+	for (size_t line = 0; line < lines; line++) {
+		size_t n = line_fit(text, width);
 
-		if (column > INDENT && column + 1 + n > COLUMNS) {
-			fprintf(out, "\n%*s", INDENT, "");
-			column = INDENT;
-		} else if (column > INDENT) {
-			fputc(' ', out);
-			column++;
-		}
-		fprintf(out, "%.*s", (int)n, text);
-		column += n;
-		text += n + strspn(text + n, " ");
+		fprintf(out, line == 0 ? "  %-*s" : "  %*s", INDENT - 2, line == 0 ? label : "");
+		for (size_t i = 0; i < n; i++)
+			fputc(text[i] == GLUE ? ' ' : text[i], out);
+		fputc('\n', out);
+		text += n + (text[n] == ' ');
 	}
-	fputc('\n', out);
 }
 
 static void since_print(FILE *out, const struct finding *finding)
@@ -45,13 +66,13 @@ static void since_print(FILE *out, const struct finding *finding)
 	static const char *const words[] = { "", "", "at least ", "at most " };
 	char time[TEXT_TIME_MAX], line[FINDING_TEXT_MAX];
 	const char *how = finding->since_how != NULL ? finding->since_how : "";
-	bool of_tcp_info = strncmp(how, "last_", 5) == 0 || strstr(how, "_time") != NULL || strstr(how,
-												   "limited") != NULL;
+	bool of_tcp_info = strncmp(how, "last_", 5) == 0 || strstr(how, "_time") != NULL ||
+			   strstr(how, "limited") != NULL;
 
 	if (finding->since_bound == VIEW_UNKNOWN)
 		return;
-	snprintf(line, sizeof(line), "%s%s (%s%s)%s", words[finding->since_bound], text_duration(time,
-												 finding->since_ns),
+	text_duration(time, finding->since_ns);
+	snprintf(line, sizeof(line), "%s%s (%s%s)%s", words[finding->since_bound], time,
 		 of_tcp_info && strchr(how, ' ') == NULL ? "tcpi_" : "", how, finding->count > 1 ? ", the oldest" : "");
 	words_print(out, "since", line);
 }
@@ -92,6 +113,7 @@ static void who_print(FILE *out, const struct finding *finding)
 	}
 }
 
+/* One item after the other, and lines are broken between them only. */
 static void evidence_print(FILE *out, const struct finding *finding)
 {
 	char line[FINDING_EVIDENCE_MAX * 160];
@@ -100,26 +122,39 @@ static void evidence_print(FILE *out, const struct finding *finding)
 	line[0] = '\0';
 	for (size_t i = 0; i < finding->evidence_count && used < sizeof(line) - 160; i++) {
 		const struct evidence *e = &finding->evidence[i];
+		size_t from = used;
 
-		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s=%s (%s)", used ? ", " : "", e->field,
-					 e->value, e->source);
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s=%s (%s)%s", e->field, e->value,
+					 e->source, i + 1 < finding->evidence_count ? "," : "");
+		for (; from < used; from++)
+			line[from] = line[from] == ' ' ? GLUE : line[from];
+		if (i + 1 < finding->evidence_count)
+			line[used++] = ' ';
+		line[used] = '\0';
 	}
 	words_print(out, "evidence", line);
 }
 
-void finding_print(FILE *out, const struct finding *finding)
+/* What, and at the right end which verdict: in a line of its own if there is no room for both in one. */
+static void head_print(FILE *out, const struct finding *finding)
 {
-	const struct verdict_row *row = verdict_row(finding->verdict);
 	char tail[96];
 	int pad;
 
-	snprintf(tail, sizeof(tail), "%s, %s%s", row->id, finding->level == LEVEL_INFO ? "info, " : "",
-		 confidences[finding->confidence]);
+	snprintf(tail, sizeof(tail), "%s, %s%s", verdict_row(finding->verdict)->id,
+		 finding->level == LEVEL_INFO ? "info, " : "", confidences[finding->confidence]);
 	pad = COLUMNS - (int)strlen(finding->what) - (int)strlen(tail);
 	if (pad >= 2)
 		fprintf(out, "%s%*s%s\n", finding->what, pad, "", tail);
 	else
 		fprintf(out, "%s\n%*s%s\n", finding->what, COLUMNS - (int)strlen(tail), "", tail);
+}
+
+void finding_print(FILE *out, const struct finding *finding)
+{
+	const struct verdict_row *row = verdict_row(finding->verdict);
+
+	head_print(out, finding);
 	since_print(out, finding);
 	words_print(out, "peer", finding->peer);
 	if (finding->level > LEVEL_INFO) {

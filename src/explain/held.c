@@ -34,8 +34,7 @@ static bool stat_read(pid_t pid, pid_t *parent, uint64_t *age_ns)
 		fclose(file);
 	close = strrchr(text, ')');
 	if (close == NULL || sscanf(close + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-				    "%*d %*d "
-				    "%llu", &ppid, &start) != 2)
+				    "%*d %*d %llu", &ppid, &start) != 2)
 		return false;
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	*parent = (pid_t)ppid;
@@ -132,13 +131,12 @@ static void held_judge(struct facts *facts, struct findings *findings, const str
 	finding_use(finding, &holder_use);
 	if (other != NULL)
 		finding_say(finding->why, "%s (%d) has it as fd %d; its child %d inherited fd %d, and the connection "
-			    "stays "
-			    "until both are closed", other->comm, (int)other->pid, other->fd, (int)holder->pid,
+			    "stays until both are closed", other->comm, (int)other->pid, other->fd, (int)holder->pid,
 			    holder->fd);
 	else
 		finding_say(finding->why, "the descriptor came over fork(): whoever accepted or opened the "
-			    "connection has "
-			    "closed its own, but %s (%d) still has one, so no FIN is sent", holder->comm,
+			    "connection has closed its own, but %s (%d) still has one, so no FIN is "
+			    "sent", holder->comm,
 			    (int)holder->pid);
 }
 

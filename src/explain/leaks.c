@@ -160,8 +160,7 @@ static void close_wait_judge(struct facts *facts, struct findings *findings, con
 			finding_use(finding, &handling.use);
 		if (!handling.stopped && handling.owner != NULL)
 			finding_say(finding->where, "unknown: opened before watching. `eleven watch pid %d --stack` "
-				    "shows the "
-				    "next accept site", (int)handling.owner->pid);
+				    "shows the next accept site", (int)handling.owner->pid);
 	}
 	say_instead(instead, sizeof(instead), &handling, handling.owner != NULL ? handling.owner->fd : -1);
 	facts_who(who, listener != NULL && listener->owner_count > 0 ? listener : conn);

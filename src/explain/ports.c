@@ -83,8 +83,7 @@ static void group_judge(struct facts *facts, struct findings *findings, const st
 			 (unsigned long long)facts->port_high);
 	finding_evidence_number(finding, "in TIME_WAIT", "sock_diag", waiting);
 	finding_say(finding->why, "connect() to this destination fails with EADDRNOTAVAIL (cannot assign requested "
-		    "address) "
-		    "when none is left; %zu of them are in TIME_WAIT", waiting);
+		    "address) when none is left; %zu of them are in TIME_WAIT", waiting);
 }
 
 void rules_ports(struct facts *facts, struct findings *findings)

@@ -120,13 +120,12 @@ const char *live_who_text(char out[LINE_WHO_MAX], const struct live_change *chan
 		return out;
 	}
 	comm_text(comm, who->comm);
+	at = put(put_number(put(put(out, comm), "["), (unsigned)who->pid), "]");
+	/* Waits for accept(), or came from it and has a descriptor that is not known. */
 	if (who->how == LIVE_HOW_LISTENER) {
-		at = put(out, change->inode ? "-(accepted from " : "-(accept queue of ");
-		at = put_number(at, (unsigned)who->pid);
-		put(put(put(at, "/"), comm), ")");
+		put(at, change->inode ? " fd ?" : " queue");
 		return out;
 	}
-	at = put(put_number(put(put(out, comm), "["), (unsigned)who->pid), "]");
 	if (who->fd >= 0 && !change->gone)
 		at = put_number(put(at, " fd "), (unsigned)who->fd);
 	if (change->others > 0 && !change->gone)
@@ -176,33 +175,61 @@ static char *put_details(char *at, const struct live_change *change, const struc
 	return at;
 }
 
+#define WHO_LEAST  18u
+#define WHO_MOST   28u
+#define ENDS_LEAST 24u
+#define ENDS_MOST  34u
+#define CAUSE_AT   27u          /* where a cause begins that has a line of its own: below the connection */
+
+/* A part that began at `part`, in a column that grows; `columns` NULL: a space. */
+static char *put_column(char *at, const char *part, bool padded, unsigned *width, unsigned least, unsigned most)
+{
+	if (padded) {
+		if (*width < least)
+			*width = least;
+		if (at - part > *width && at - part <= most)
+			*width = (unsigned)(at - part);
+		at = put_pad(at, part, *width);
+	}
+	return put(at, " ");
+}
+
 /* All parts have an end of their own: together they are shorter than LINE_MAX_BYTES. */
 size_t live_line(char out[LINE_MAX_BYTES], const struct live_change *change, const struct line_options *options,
 		 uint64_t *last)
 {
-	char delta[32], who[LINE_WHO_MAX], ends[LINE_ENDS_MAX], words[LIVE_WORDS_MAX], *at, *part;
-	bool columns = options->columns;
+	char delta[32], who[LINE_WHO_MAX], ends[LINE_ENDS_MAX], words[LIVE_WORDS_MAX], *at, *part, *cause;
+	struct line_columns none = { 0 }, *columns = options->columns != NULL ? options->columns : &none;
+	bool padded = options->columns != NULL;
 
 	at = put(put_time(out, change->time + options->wall_offset), " ");
 	delta_text(delta, change->time, *last);
 	*last = change->time > *last ? change->time : *last;
-	if (columns)
+	if (padded)
 		at = put_pad(at, at, 10 > strlen(delta) ? 10 - (unsigned)strlen(delta) : 0);
 	at = part = put(put(at, delta), " ");
 	at = change->number ? put_number(put(at, "c"), change->number) : put(at, "-");
-	at = part = put(columns ? put_pad(at, part, 4) : at, " ");
+	at = part = put(padded ? put_pad(at, part, 4) : at, " ");
 	at = put(at, live_who_text(who, change));
-	at = part = put(columns ? put_pad(at, part, 18) : at, " ");
+	at = part = put_column(at, part, padded, &columns->who, WHO_LEAST, WHO_MOST);
 	at = put(at, live_ends_text(ends, change));
-	at = part = put(columns ? put_pad(at, part, 24) : at, " ");
+	at = part = put_column(at, part, padded, &columns->ends, ENDS_LEAST, ENDS_MOST);
 	if (change->note) {
 		at = put(at, change->number ? live_state_text(change->after) : "-");
 	} else {
 		at = put(at, live_state_text(change->before));
-		at = put(columns ? put_pad(at, part, 11) : at, " -> ");
+		at = put(padded ? put_pad(at, part, 11) : at, " -> ");
 		at = put(at, live_state_text(change->after));
 	}
-	at = put(columns ? put_pad(at, part, 26) : at, "  ");
-	at = put(at, live_change_words(words, change));
-	return (size_t)(put_details(at, change, options) - out);
+	cause = at;
+	at = put(padded ? put_pad(at, part, 26) : at, "  ");
+	part = at;
+	at = put_details(put(at, live_change_words(words, change)), change, options);
+	if (columns->width > 0 && at - out > columns->width && part > cause && cause - out > CAUSE_AT) {
+		memmove(cause + 1 + CAUSE_AT, part, (size_t)(at - part) + 1);
+		at += cause + 1 + CAUSE_AT - part;
+		memset(cause, ' ', 1 + CAUSE_AT);
+		*cause = '\n';
+	}
+	return (size_t)(at - out);
 }

@@ -12,7 +12,13 @@
 struct line_options {
 	uint64_t wall_offset;
 	uint64_t home;                  /* namespace that needs no mention; 0: none is mentioned */
-	bool columns;                   /* padded, for eyes; else single spaces */
+	struct line_columns *columns;   /* padded, for eyes; NULL: single spaces */
+};
+
+/* How wide the padded ones are: they grow with what comes, up to a limit, so that lines stay below each other. */
+struct line_columns {
+	unsigned width;                 /* of the terminal: longer lines are broken before the cause; 0: never */
+	unsigned who, ends;             /* 0: the least */
 };
 
 /*
@@ -21,7 +27,7 @@ struct line_options {
  */
 size_t live_line(char out[LINE_MAX_BYTES], const struct live_change *change, const struct line_options *options,
 		 uint64_t *last);
-/* `server[29973] fd 7`, `-(accept queue of 3969/server)`, `-(unknown)`. Returns out. */
+/* `server[29973] fd 7`, `server[29973] queue` (waits for its accept()), `-(unknown)`. Returns out. */
 #define LINE_WHO_MAX 160
 const char *live_who_text(char out[LINE_WHO_MAX], const struct live_change *change);
 /* `127.0.0.1:7001<-37124`: `<-` came in, `->` went out, `--` not known which. Returns out. */

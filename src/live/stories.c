@@ -18,33 +18,34 @@ struct stories {
 };
 
 static const struct text_row { const char *verdict, *what, *why, *fix; enum story_confidence confidence; } texts[] = {
-	{ "rst-unread-data", "closed with data unread; the kernel sent RST instead of FIN",
-	  "Recv-Q was not empty when the descriptor was closed, and what is not read cannot be delivered any more",
+	{ "rst-unread-data", "closed with data unread",
+	  "Recv-Q was not empty when the descriptor was closed: the peer gets RST instead of FIN, and may lose even "
+	  "what it has not read yet",
 	  "read until 0 before close(), or shutdown(SHUT_WR) first and then read until 0", STORY_SURE },
-	{ "rst-linger0", "closed with SO_LINGER and a time of 0; the kernel sent RST",
+	{ "rst-linger0", "closed with SO_LINGER 0",
 	  "SO_LINGER 0 makes close() an abort: what was not sent is thrown away, and there is no TIME_WAIT",
 	  "do not set SO_LINGER unless the reset is meant", STORY_SURE },
 	{ "rst-refused", "was refused: nobody listens there",
 	  "the SYN was answered with RST", "start the server, or correct the address or the port", STORY_SURE },
-	{ "rst-data-after-close", "had closed its descriptor; then data came, and the kernel sent RST",
+	{ "rst-data-after-close", "had closed when data came",
 	  "nobody can read what comes after close(), and the peer is told so by RST",
 	  "let the peer stop sending first, or shutdown(SHUT_WR) and read until 0 before close()", STORY_SURE },
-	{ "rst-peer-lost-state", "was reset by a peer that did not know the connection any more",
+	{ "rst-peer-lost-state", "was reset: the peer had lost it",
 	  "the RST came from a host without such a socket: its program was restarted, or "
 	  "the connection ended there unseen",
 	  "open it again; keepalive finds out sooner", STORY_SURE },
-	{ "rst-killed", "was reset from outside by SOCK_DESTROY",
+	{ "rst-killed", "was reset by SOCK_DESTROY",
 	  "ECONNABORTED and an RST without a call of the owner",
 	  "ask who did it; the program has to open the connection again", STORY_SURE },
-	{ "rst-listener-closed", "closed its listener while a connection waited for accept(); the kernel sent RST",
+	{ "rst-listener-closed", "closed the listener before accept()",
 	  "what is in the accept queue has no descriptor that could keep it",
 	  "accept() what waits before closing the listener", STORY_SURE },
-	{ "keepalive-timeout", "was given up: keepalive probes were not answered",
+	{ "keepalive-timeout", "was given up: no answer to keepalive",
 	  "the peer or the path is gone; the socket's error is ETIMEDOUT", "open it again", STORY_SURE },
-	{ "user-timeout", "was given up: what was sent was not acknowledged in time",
+	{ "user-timeout", "was given up: nothing was acknowledged",
 	  "retransmissions went unanswered for as long as TCP_USER_TIMEOUT or tcp_retries2 allows",
 	  "the peer or the path is gone; open it again", STORY_SURE },
-	{ "connect-timeout", "was never answered: connect() gave up",
+	{ "connect-timeout", "gave up connect(): no answer",
 	  "no SYN+ACK and no RST came: a firewall drops, or the host is not there",
 	  "look at the address and at what is between", STORY_SURE },
 };
@@ -155,6 +156,19 @@ static void evidence_tell(struct story *story)
 		evidence_add(story, "time in state before", "events", "%.3f s", (double)change->spent_ns / 1e9);
 }
 
+/* As the findings of standing connections name programs. */
+static void story_who(char out[LINE_WHO_MAX], const struct live_change *change)
+{
+	char comm[VIEW_COMM_MAX];
+
+	if (change->who.pid == 0 || change->who.how == LIVE_HOW_NONE) {
+		snprintf(out, LINE_WHO_MAX, "%s", change->number == 0 ? "a connection" : "an unknown program");
+		return;
+	}
+	text_escape(comm, sizeof(comm), change->who.comm, sizeof(change->who.comm));
+	snprintf(out, LINE_WHO_MAX, "%s (%d)", comm, (int)change->who.pid);
+}
+
 static void story_tell(struct story *story)
 {
 	char who[LINE_WHO_MAX], ends[LINE_ENDS_MAX];
@@ -163,13 +177,15 @@ static void story_tell(struct story *story)
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcmp(texts[i].verdict, story->verdict) == 0)
 			text = &texts[i];
-	live_who_text(who, &story->first);
+	story_who(who, &story->first);
 	live_ends_text(ends, &story->first);
 	if (story->count == 1)
-		snprintf(story->what, sizeof(story->what), "%s %s %s", who, ends, text ? text->what : story->verdict);
+		snprintf(story->what, sizeof(story->what), "%s  %s - %s %s", live_state_text(story->first.after), ends,
+			 who, text ? text->what : story->verdict);
 	else
-		snprintf(story->what, sizeof(story->what), "%s %s and %llu more like it: %s", who, ends,
-			 (unsigned long long)story->count - 1, text ? text->what : story->verdict);
+		snprintf(story->what, sizeof(story->what), "%s  %llu like %s - %s %s",
+			 live_state_text(story->first.after), (unsigned long long)story->count, ends, who,
+			 text ? text->what : story->verdict);
 	snprintf(story->why, sizeof(story->why), "%s", text ? text->why : live_cause_words(story->first.cause));
 	snprintf(story->fix, sizeof(story->fix), "%s", text ? text->fix : "");
 	story->confidence = story->first.sampled ? STORY_LIKELY : text ? text->confidence : STORY_LIKELY;
