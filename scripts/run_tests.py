@@ -5,7 +5,8 @@ run_tests.py: build every test, run every test, and say on the last line "N pass
 
 What counts as one is one line of TAP ("ok 1 - name", "not ok 1 - name", "ok 1 - name # SKIP reason").
 
-  unit      cmocka programs, from the build directory and again from one with ASan and UBSan
+  unit      cmocka programs, from the build directory and again from one with ASan and UBSan; under the profiles
+            strict and linux too (scripts/profiles.py)
   tidy      scripts/tidy.py and scripts/purity.py, the rules of the house
   system    executables tests/system/*.sh, *.py
 
@@ -246,10 +247,10 @@ def main():
     if built.failed:
         report.add(built)
     run_units(report, build, "unit", options.only)
-    for script in ("tidy.py", "purity.py", "vulnerabilities.py"):
+    for script in ("tidy.py", "purity.py", "vulnerabilities.py", "profiles.py"):
         path = SOURCE / "scripts" / script
         if path.exists() and options.only in f"house/{script}":
-            report.add(run(f"house/{script}", [str(path), str(build)], 120))
+            report.add(run(f"house/{script}", [str(path), str(build)], 300))
     if not options.quick:
         if not options.no_sanitizers:
             asan = build.with_name(build.name + "-asan")

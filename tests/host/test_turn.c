@@ -125,7 +125,7 @@ static int stack_try(struct world *w, const char *name, const char *address, uin
 	struct wire *wire = wire_create(ELEVEN_LINK_IP);
 	int error;
 
-	eleven_config_init(&config, ELEVEN_MODERN);
+	config_choose(&config, ELEVEN_MODERN);
 	config.seed = 1;
 	config.connections_max = connections;
 	assert_int_equal(units_subnet(address, &interface.address, &interface.prefix_bits), 0);

@@ -22,6 +22,8 @@
 #include "link/impair.h"
 #include "link/wire.h"
 
+#include "../profile.h"
+
 struct world {
 	struct loop *loop;
 	struct host *host;
@@ -41,7 +43,7 @@ static inline int world_make(void **state)
 	struct eleven_config config;
 	pid_t pid;
 
-	eleven_config_init(&config, ELEVEN_MODERN);
+	config_choose(&config, ELEVEN_MODERN);
 	w->loop = loop_create();
 	w->host = host_create(w->loop);
 	w->impair = impair_create(1);

@@ -25,6 +25,9 @@
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
 
+#include "../memory.h"
+#include "../profile.h"
+
 #define OURS   0x0a000001u      /* 10.0.0.1 */
 #define PEER   0x0a000002u      /* 10.0.0.2, on the link */
 #define AFAR   0xc0000201u      /* 192.0.2.1 */
@@ -60,25 +63,17 @@ static inline struct eleven_address public_v4(uint32_t value)
 
 static inline void host_start(struct host *host)
 {
-	size_t bytes = (ip_bytes(&host->config) + 63) & ~(size_t)63;
-
-	host->memory = aligned_alloc(64, bytes);
-	memset(host->memory, 0, bytes);
+	host->memory = memory_take(ip_bytes(&host->config));
 	host->ring = calloc(1, trace_bytes(64));
 	trace_init(&host->trace, host->ring, 64);
 	host->now = SEC(1000);
 	host->ip = ip_init(host->memory, &host->config, &host->trace, 42, host->now);
 }
 
-/* The values of the table that this floor reads, as eleven_config_init() gives them. */
 static inline void host_config(struct host *host)
 {
 	memset(host, 0, sizeof(*host));
-	host->config.fragments_max = 64;
-	host->config.fragment_bytes = 1u << 20;
-	host->config.neighbours_max = 256;
-	host->config.replies_max = 512;
-	host->config.icmp_rate = 1000;
+	config_choose(&host->config, ELEVEN_MODERN);
 }
 
 static inline struct eleven_interface tun_interface(void)
@@ -106,6 +101,17 @@ static inline void host_make_tun(struct host *host)
 	assert_int_equal(ip_interface_add(host->ip, &interface), 0);
 }
 
+/* What comes in by one interface may be for the address of another (RFC 1122 §3.3.4.2). */
+static inline void host_make_weak(struct host *host)
+{
+	struct eleven_interface interface = tun_interface();
+
+	host_config(host);
+	host->config.strong_host = 0;
+	host_start(host);
+	assert_int_equal(ip_interface_add(host->ip, &interface), 0);
+}
+
 static inline void host_make_ethernet(struct host *host)
 {
 	struct eleven_interface interface = ethernet_interface();
@@ -119,7 +125,7 @@ static inline void host_make_ethernet(struct host *host)
 static inline void host_free(struct host *host)
 {
 	free(host->packet);
-	free(host->memory);
+	memory_return(host->memory);
 	free(host->ring);
 }
 

@@ -81,7 +81,7 @@ static void test_1122_3_3_4_2_R1_answer_comes_from_the_address_asked(void **stat
 	struct host host;
 
 	(void)state;
-	host_make_tun(&host);
+	host_make_weak(&host);
 	interface.address = public_v4(0x0a000105);
 	assert_int_equal(ip_interface_add(host.ip, &interface), 1);
 	message_input(&host, PEER, 0x0a000105, ICMP_ECHO, 0, 1, data, 10);

@@ -221,6 +221,7 @@ static void test_prefix_31_and_32_have_no_broadcast(void **state)
 
 	(void)state;
 	host_config(&host);
+	host.config.strong_host = 0;
 	host_start(&host);
 	interface.address = public_v4(0x0a000000);
 	interface.prefix_bits = 31;
@@ -240,7 +241,7 @@ static void test_1122_3_3_4_2_weak_host_takes_its_other_address(void **state)
 	struct eleven_interface interface = tun_interface();
 
 	(void)state;
-	host_make_tun(&host);
+	host_make_weak(&host);
 	interface.address = public_v4(0x0a000105);
 	assert_int_equal(ip_interface_add(host.ip, &interface), 1);
 	assert_int_equal(tcp_from(&host, PEER, 0x0a000105), IP_SEGMENT);
@@ -424,7 +425,7 @@ static void test_fast_path_equals_the_model(void **state)
 	unsigned in = 0;
 
 	(void)state;
-	host_make_tun(&host);
+	host_make_weak(&host);
 	interface.address = public_v4(0x0b000000);
 	interface.prefix_bits = 31;
 	assert_int_equal(ip_interface_add(host.ip, &interface), 1);

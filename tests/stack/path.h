@@ -20,6 +20,8 @@
 #include "base/time.h"
 #include "eleven.h"
 
+#include "../profile.h"
+
 #define PATH_PACKET_MAX 1600
 #define PATH_STACKS     4       /* 0, 2: send; 1, 3: receive */
 #define PATH_FLOWS      2
@@ -75,7 +77,7 @@ static inline void path_defaults(struct path *p, unsigned stacks, uint64_t seed)
 	for (unsigned i = 0; i < stacks; i++) {
 		struct eleven_config *c = &p->config[i];
 
-		eleven_config_init(c, ELEVEN_MODERN);
+		config_choose(c, ELEVEN_MODERN);
 		c->seed = seed * 1000 + i;
 		c->connections_max = c->syn_received_max = c->time_wait_max = 8;
 		c->send_buffer = c->receive_buffer = 64u << 20;

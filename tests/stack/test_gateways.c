@@ -31,7 +31,7 @@ static struct eleven *stack_make(void **memory, const struct eleven_interface *i
 	struct eleven *stack;
 	size_t bytes;
 
-	eleven_config_init(&config, ELEVEN_MODERN);
+	config_choose(&config, ELEVEN_MODERN);
 	config.seed = seed;
 	config.connections_max = config.time_wait_max = config.syn_received_max = 16;
 	config.buffer_bytes = 1 << 20;

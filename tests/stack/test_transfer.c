@@ -199,7 +199,7 @@ static void test_loopback_inside_a_stack(void **state)
 		eleven_close(w.stack[0], listener, w.now);
 		eleven_close(w.stack[0], a.h, w.now);
 		eleven_close(w.stack[0], b.h, w.now);
-		wire_run(&w, SEC(61));
+		wire_run(&w, 2 * w.config[0].msl + SEC(1));
 		wire_assert_empty(&w, 0);
 		wire_end(&w);
 	}

@@ -20,6 +20,9 @@
 #include "base/time.h"
 #include "eleven.h"
 
+#include "../profile.h"
+#include "../memory.h"
+
 #define WIRE_STACKS  4
 #define WIRE_BATCH   64
 
@@ -157,7 +160,7 @@ static inline void wire_defaults(struct wire *w, unsigned stacks, uint64_t seed)
 	w->print = getenv("WIRE_PRINT") != NULL;
 	random_seed(&w->random, seed);
 	for (unsigned i = 0; i < stacks; i++) {
-		eleven_config_init(&w->config[i], ELEVEN_MODERN);
+		config_choose(&w->config[i], ELEVEN_MODERN);
 		w->config[i].seed = seed * 1000 + i;
 		w->config[i].connections_max = 256;
 		w->config[i].time_wait_max = 256;
@@ -186,9 +189,7 @@ static inline void wire_start(struct wire *w)
 		};
 
 		assert_true(bytes > 0);
-		w->memory[i] = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-		assert_non_null(w->memory[i]);
-		memset(w->memory[i], 0, bytes);
+		w->memory[i] = memory_take(bytes);
 		if (wire_is_v6()) {
 			interface.address6 = endpoint(wire_address(i), 0).address;
 			interface.prefix6_bits = 64;
@@ -207,7 +208,7 @@ static inline void wire_start(struct wire *w)
 static inline void wire_end(struct wire *w)
 {
 	for (unsigned i = 0; i < w->stacks; i++)
-		free(w->memory[i]);
+		memory_return(w->memory[i]);
 	while (w->flight) {
 		struct wire_packet *packet = w->flight;
 

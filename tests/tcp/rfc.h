@@ -8,46 +8,6 @@
 
 #include "rows.h"
 
-#include "../panic.h"
-
-static inline int setup_profile(void **state, enum eleven_profile profile)
-{
-	struct script *s = malloc(sizeof(*s));
-
-	script_config(s, profile);
-	script_begin(s);
-	*state = s;
-	return 0;
-}
-
-static inline int setup(void **state)
-{
-	return setup_profile(state, ELEVEN_MODERN);
-}
-
-static inline int setup_strict(void **state)
-{
-	return setup_profile(state, ELEVEN_STRICT);
-}
-
-static inline int teardown(void **state)
-{
-	script_end(*state);
-	free(*state);
-	return 0;
-}
-
-/* Begins again after the test changed s->config. */
-static inline void restart(struct script *s)
-{
-	struct eleven_config config = s->config;
-
-	script_end(s);
-	memset(s, 0, sizeof(*s));
-	s->config = config;
-	script_begin(s);
-}
-
 /* A passive open with these options on the peer's SYN, accepted. */
 static inline void to_established_with(struct script *s, const char *options)
 {
@@ -75,8 +35,5 @@ static inline int64_t take(struct script *s)
 
 	return tcp_receive(s->tcp, s->h, text, sizeof(text), s->now);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_STRICT(name) cmocka_unit_test_setup_teardown(name, setup_strict, teardown)
 
 #endif

@@ -36,38 +36,11 @@ static const struct place places[ELEVEN_STATES] = {
 	[ELEVEN_TIME_WAIT] = { ELEVEN_TIME_WAIT, to_time_wait, 2, 2 },
 };
 
-static const char zeros[1 << 20];
-
 /* The ACK that every refused segment gets, and nothing after it. */
 static inline void answers_ack(struct script *s, const struct place *p)
 {
 	out_f(s, ". %u:%u(0) ack %u", p->ack, p->ack, p->nxt);
 	quiet(s);
-}
-
-static inline struct eleven_status status_of(struct script *s)
-{
-	struct eleven_status status;
-
-	assert_int_equal(tcp_status(s->tcp, s->h, &status), 0);
-	return status;
-}
-
-static inline void option(struct script *s, enum eleven_option option, uint64_t value)
-{
-	assert_int_equal(tcp_option_set(s->tcp, s->h, option, value, s->now), 0);
-}
-
-static inline void give(struct script *s, uint32_t bytes)
-{
-	assert_int_equal(tcp_send(s->tcp, s->h, zeros, bytes, 0, s->now), bytes);
-}
-
-/* Everything that waits to be sent, out of the way. */
-static inline void drain(struct script *s)
-{
-	while (out_any(s))
-		;
 }
 
 /* Text in flight first, then the close: the state of `p` with its FIN behind unacknowledged text. */

@@ -23,8 +23,14 @@
 #include "wire/print.h"
 #include "wire/scan.h"
 
+#include "../memory.h"
+#include "../panic.h"
+#include "../profile.h"
+
 #define OUR_PORT   8000
 #define THEIR_PORT 40000
+
+static const char zeros[1 << 20];
 
 /* TEST_FAMILY=6 runs the same over IPv6: fd00::a00:1 for 10.0.0.1, and MTUs that leave as much room for text. */
 static inline bool script_is_v6(void)
@@ -84,12 +90,7 @@ struct script {
 static inline void script_config(struct script *s, enum eleven_profile profile)
 {
 	memset(s, 0, sizeof(*s));
-#define CONFIG(name, unit, least, most, modern, strict, linux_, source, sentence) \
-	s->config.name = profile == ELEVEN_MODERN ? (uint64_t)(modern) : \
-			 profile == ELEVEN_STRICT ? (uint64_t)(strict) : (uint64_t)(linux_);
-#include "eleven-config.def"
-#undef CONFIG
-	s->config.profile = profile;
+	config_choose(&s->config, profile);
 	s->config.seed = 7;
 	s->config.connections_max = 64;
 	s->config.syn_received_max = 64;
@@ -105,8 +106,7 @@ static inline void script_config(struct script *s, enum eleven_profile profile)
 
 static inline void script_begin(struct script *s)
 {
-	s->memory = aligned_alloc(4096, (tcp_bytes(&s->config) + 4095) & ~(size_t)4095);
-	memset(s->memory, 0, tcp_bytes(&s->config));
+	s->memory = memory_take(tcp_bytes(&s->config));
 	s->records = calloc(1, trace_bytes((uint32_t)s->config.trace_records_max));
 	trace_init(&s->trace, s->records, (uint32_t)s->config.trace_records_max);
 	s->now = SEC(1000);
@@ -121,7 +121,7 @@ static inline void script_begin(struct script *s)
 
 static inline void script_end(struct script *s)
 {
-	free(s->memory);
+	memory_return(s->memory);
 	free(s->records);
 }
 
@@ -130,7 +130,6 @@ static inline void script_end(struct script *s)
 static inline void in_text(struct script *s, const char *line, const void *text)
 {
 	static uint8_t bytes[70000];
-	static const uint8_t zeros[65536];
 	struct segment_scan scan;
 	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes, .tos = s->tos };
 
@@ -138,7 +137,7 @@ static inline void in_text(struct script *s, const char *line, const void *text)
 		fail_msg("'%s': %s expected at %zu", line, scan.fault, scan.end);
 	scan.segment.source_port = s->their_port;
 	scan.segment.destination_port = s->our_port;
-	scan.segment.text = text ? text : zeros;
+	scan.segment.text = text ? text : (const void *)zeros;
 	if (!scan.has_window)
 		scan.segment.window = 65535;
 	if (s->ts && !scan.segment.options.has_timestamps) {
@@ -288,6 +287,14 @@ static inline void pass(struct script *s, uint64_t ns)
 	tcp_timers(s->tcp, s->now);
 }
 
+/* RFC 6298 §2.3 and §2.4 with the bounds of the profile. */
+static inline uint64_t rto_of(const struct script *s, uint64_t srtt, uint64_t rttvar)
+{
+	uint64_t margin = 4 * rttvar > s->config.rto_margin_least ? 4 * rttvar : s->config.rto_margin_least;
+
+	return srtt + margin > s->config.rto_least ? srtt + margin : s->config.rto_least;
+}
+
 /* ---- looking */
 
 /* The state of the connection with the peer's address, held or not; CLOSED when there is none. */
@@ -332,6 +339,31 @@ static inline uint32_t signals_of(struct script *s, eleven_handle h)
 		if (signal.connection == h)
 			all |= signal.signals;
 	return all;
+}
+
+static inline struct eleven_status status_of(struct script *s)
+{
+	struct eleven_status status;
+
+	assert_int_equal(tcp_status(s->tcp, s->h, &status), 0);
+	return status;
+}
+
+static inline void option(struct script *s, enum eleven_option option, uint64_t value)
+{
+	assert_int_equal(tcp_option_set(s->tcp, s->h, option, value, s->now), 0);
+}
+
+static inline void give(struct script *s, uint32_t bytes)
+{
+	assert_int_equal(tcp_send(s->tcp, s->h, zeros, bytes, 0, s->now), bytes);
+}
+
+/* Everything that waits to be sent, out of the way. */
+static inline void drain(struct script *s)
+{
+	while (out_any(s))
+		;
 }
 
 /* ---- getting there: each leaves the connection in the state it is named for, with nothing to send */
@@ -427,5 +459,48 @@ static inline void to_time_wait(struct script *s)
 	out(s, ". 2:2(0) ack 2");
 	state_is(s, ELEVEN_TIME_WAIT);
 }
+
+/* ---- a test's set-up */
+
+static inline int setup_profile(void **state, enum eleven_profile profile)
+{
+	struct script *s = malloc(sizeof(*s));
+
+	script_config(s, profile);
+	script_begin(s);
+	*state = s;
+	return 0;
+}
+
+static inline int setup(void **state)
+{
+	return setup_profile(state, ELEVEN_MODERN);
+}
+
+static inline int setup_strict(void **state)
+{
+	return setup_profile(state, ELEVEN_STRICT);
+}
+
+static inline int teardown(void **state)
+{
+	script_end(*state);
+	free(*state);
+	return 0;
+}
+
+/* Begins again after the test changed s->config. */
+static inline void restart(struct script *s)
+{
+	struct eleven_config config = s->config;
+
+	script_end(s);
+	memset(s, 0, sizeof(*s));
+	s->config = config;
+	script_begin(s);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_STRICT(name) cmocka_unit_test_setup_teardown(name, setup_strict, teardown)
 
 #endif

@@ -2,32 +2,6 @@
 /* Keep-alive, retries, queues and options (§3.8.3, §3.8.4, tcp(7)). */
 #include "script.h"
 
-#include "../panic.h"
-
-static const char zeros[1 << 20];
-
-static int setup(void **state)
-{
-	struct script *s = malloc(sizeof(*s));
-
-	script_config(s, ELEVEN_MODERN);
-	script_begin(s);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	script_end(*state);
-	free(*state);
-	return 0;
-}
-
-static void send_zeros(struct script *s, uint32_t bytes)
-{
-	assert_int_equal(tcp_send(s->tcp, s->h, zeros, bytes, 0, s->now), bytes);
-}
-
 static void test_MUST_25_keepalive_probes_and_gives_up(void **state)
 {
 	struct script *s = *state;
@@ -75,11 +49,12 @@ static void test_MUST_23_SYN_is_retried_and_given_up(void **state)
 	uint64_t wait = SEC(1);
 
 	to_syn_sent(s);
-	for (int i = 0; i < 6; i++, wait *= 2) {
+	for (unsigned i = 0, linear = (unsigned)s->config.syn_linear_timeouts; i < 6 + linear; i++) {
 		pass(s, wait - 1);
 		quiet(s);
 		pass(s, 1);
 		out(s, "S 0:0(0) <...>");
+		wait *= i < linear ? 1 : 2;
 	}
 	pass(s, SEC(300));
 	quiet(s);
@@ -110,7 +85,7 @@ static void test_orphan_in_FIN_WAIT_2_is_forgotten(void **state)
 	pass(s, SEC(600));
 	state_is(s, ELEVEN_FIN_WAIT_2);                 /* a half-close of a living program may last */
 	assert_int_equal(tcp_close(s->tcp, s->h, s->now), 0);
-	pass(s, SEC(59));
+	pass(s, s->config.fin_wait_2_timeout - SEC(1));
 	state_is(s, ELEVEN_FIN_WAIT_2);
 	pass(s, SEC(1));
 	state_is(s, ELEVEN_CLOSED);
@@ -156,7 +131,7 @@ static void test_MUST_15_MSS_defaults_to_536(void **state)
 	assert_true(out_any(s));
 	in(s, ". 1:1(0) ack 1 win 65535");
 	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
-	send_zeros(s, 1000);
+	give(s, 1000);
 	out(s, ". 1:537(536) ack 1");
 }
 
@@ -168,14 +143,13 @@ static void test_shutdown_for_receiving_throws_text_away(void **state)
 	to_established(s);
 	assert_int_equal(tcp_shutdown_receive(s->tcp, s->h, s->now), 0);
 	in(s, "P. 1:101(100) ack 1 win 65535");
-	pass(s, MS(40));
+	pass(s, s->config.delayed_ack);
 	out(s, ". 1:1(0) ack 101");
 	assert_int_equal(tcp_receive(s->tcp, s->h, &byte, 1, s->now), 0);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_MUST_25_keepalive_probes_and_gives_up),
 		TEST(test_keepalive_of_the_peer_is_answered),

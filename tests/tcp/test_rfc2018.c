@@ -137,7 +137,7 @@ static void test_duplicate_below_the_ACK(void **state)
 
 	to_established(s);
 	in(s, ". 1:101(100) ack 1 win 65535");
-	pass(s, MS(40));
+	pass(s, s->config.delayed_ack);
 	out(s, ". 1:1(0) ack 101");
 	in(s, ". 1:101(100) ack 1 win 65535");
 	out(s, ". 1:1(0) ack 101 <nop,nop,sack 1:101>");
@@ -145,7 +145,7 @@ static void test_duplicate_below_the_ACK(void **state)
 	out(s, "P. 1:11(10) ack 101");
 	assert_int_equal(s->last.options.sack_count, 0);        /* not again */
 	in(s, ". 51:151(100) ack 11 win 65535");        /* half of it is */
-	pass(s, MS(40));
+	pass(s, s->config.delayed_ack);
 	out(s, ". 11:11(0) ack 151 <nop,nop,sack 51:101>");
 }
 

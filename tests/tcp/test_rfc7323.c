@@ -106,7 +106,7 @@ static void test_windows_are_shifted_both_ways(void **state)
 	assert_int_equal(status_of(s).snd_wnd, 16000);
 	for (unsigned i = 0; i < 20; i++) {             /* odd sizes: rounding must take nothing back */
 		in_f(s, ". %u:%u(701) ack 1 win 1000", 1 + 701 * i, 702 + 701 * i);
-		pass(s, MS(40));
+		pass(s, s->config.delayed_ack);
 		while (out_any(s)) {
 			uint32_t right = seq_distance(s->last.ack, s->their_iss) + ((uint32_t)s->last.window << 7);
 
@@ -135,7 +135,7 @@ static void test_all_that_was_ever_offered_is_taken(void **state)
 	to_established_with(s, "mss 1460,nop,wscale 7");
 	assert_int_equal(status_of(s).rcv_wnd % 128, 0);
 	in(s, ". 1:101(100) ack 1 win 1000");
-	pass(s, MS(40));
+	pass(s, s->config.delayed_ack);
 	assert_true(out_any(s));
 	in_f(s, ". %u:%u(10) ack 1 win 1000", 65536 - 10, 65536);
 	assert_int_equal(status_of(s).out_of_order, 10);
@@ -335,7 +335,7 @@ static void test_delayed_ACK_echoes_the_earliest(void **state)
 	in(s, "P. 1:11(10) ack 1 win 65535");
 	s->ts = 1020;
 	in(s, "P. 11:21(10) ack 1 win 65535");
-	pass(s, MS(40));
+	pass(s, s->config.delayed_ack);
 	out(s, ". 1:1(0) ack 21 <...>");
 	assert_int_equal(s->last.options.tsecr, 1010);
 }
@@ -348,7 +348,7 @@ static void test_echo_with_gaps(void **state)
 	to_established(s);
 	s->ts = 1010;
 	in(s, ". 1:11(10) ack 1 win 65535");
-	pass(s, MS(40));
+	pass(s, s->config.delayed_ack);
 	out(s, ". 1:1(0) ack 11 <...>");
 	s->ts = 1020;
 	in(s, ". 21:31(10) ack 1 win 65535");

@@ -2,27 +2,6 @@
 /* TCP Fast Open (RFC 7413), both roles, at the level of segments. */
 #include "script.h"
 
-#include "../panic.h"
-
-static const char zeros[1 << 16];
-
-static int setup(void **state)
-{
-	struct script *s = malloc(sizeof(*s));
-
-	script_config(s, ELEVEN_MODERN);
-	script_begin(s);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	script_end(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- client */
 
 static void client_open(struct script *s)
@@ -486,7 +465,6 @@ static void test_V106_RFC_7413_places_come_back(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_RFC_7413_off_unless_asked_for),
 		TEST(test_RFC_7413_client_asks_keeps_and_uses_the_cookie),

@@ -2,25 +2,6 @@
 /* The walk through the eleven states, segment by segment (§3.10, Figure 5). */
 #include "script.h"
 
-#include "../panic.h"
-
-static int setup(void **state)
-{
-	struct script *s = malloc(sizeof(*s));
-
-	script_config(s, ELEVEN_MODERN);
-	script_begin(s);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	script_end(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_T001_passive_open_listens(void **state)
 {
 	struct script *s = *state;
@@ -294,7 +275,6 @@ static void test_everything_is_given_back(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_T001_passive_open_listens),
 		TEST(test_MUST_11_third_ack_establishes_and_can_be_accepted),

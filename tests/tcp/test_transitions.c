@@ -13,8 +13,6 @@
 #include "rows_steps.h"
 #include "rows_timeouts.h"
 
-#include "../panic.h"
-
 #define ROWS_MAX 600
 
 struct row {
