@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "tcp/connection.h"
 #include "tcp/tcb.h"
@@ -115,6 +116,7 @@ struct search {
 	uint64_t states, actions;       /* worlds met first; actions taken */
 	uint64_t cut_k, cut_r, cut_depth;
 	uint64_t most;                  /* stop after so many states */
+	time_t until;                   /* or at this time; 0: no matter when */
 	uint64_t memory_bytes;          /* for what was met; 0: as much as it takes */
 	double passed_over;             /* with a bound: states that looked met and were not, expected */
 	unsigned depth_most;

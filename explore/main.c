@@ -10,7 +10,7 @@
 
 const char *argp_program_version = "eleven-explore " ELEVEN_VERSION;
 
-enum { KEY_MAX = 256, KEY_MEMORY, KEY_PAIRS, KEY_DIAGRAM, KEY_LIST };
+enum { KEY_MAX = 256, KEY_MEMORY, KEY_SECONDS, KEY_PAIRS, KEY_DIAGRAM, KEY_LIST };
 
 static const struct argp_option arguments[] = {
 	{ "packets", 'k', "N", 0, "Packets in flight at most", 0 },
@@ -19,6 +19,7 @@ static const struct argp_option arguments[] = {
 	{ "duplicates", 'd', "N", 0, "Packets duplicated at most", 0 },
 	{ "max", KEY_MAX, "N", 0, "Stop after N states (10000000)", 0 },
 	{ "memory", KEY_MEMORY, "MIB", 0, "Remember what was met in so much memory: for 10^9 states, 2048", 0 },
+	{ "seconds", KEY_SECONDS, "N", 0, "Stop each scenario after so much real time", 0 },
 	{ "pairs", KEY_PAIRS, NULL, 0, "Print the pairs of states that were met", 0 },
 	{ "diagram", KEY_DIAGRAM, "FILE", 0, "Write the moves between states for Graphviz; - is standard output", 0 },
 	{ "list", KEY_LIST, NULL, 0, "List the scenarios", 0 },
@@ -27,7 +28,7 @@ static const struct argp_option arguments[] = {
 
 struct options {
 	int k, r, l, d;
-	uint64_t most, memory_bytes;
+	uint64_t most, memory_bytes, seconds;
 	bool pairs, list;
 	const char *diagram;
 	const char *names[32];
@@ -53,6 +54,7 @@ static error_t argument_parse(int key, char *text, struct argp_state *state)
 		if (o->memory_bytes == 0)
 			argp_error(state, "--memory: '%s' is no number of MiB", text);
 		return 0;
+	case KEY_SECONDS: o->seconds = strtoull(text, NULL, 0); return 0;
 	case KEY_PAIRS: o->pairs = true; return 0;
 	case KEY_LIST: o->list = true; return 0;
 	case KEY_DIAGRAM: o->diagram = text; return 0;
@@ -87,6 +89,7 @@ static bool explore(const struct scenario *scenario, const struct options *o,
 	bounds_set(world, o);
 	search->most = o->most;
 	search->memory_bytes = o->memory_bytes;
+	search->until = o->seconds ? time(NULL) + (time_t)o->seconds : 0;
 	good = search_run(world, search);
 	printf("%-19s K=%u R=%u L=%u D=%u: %llu states, %llu actions, depth %u, %.1f s: ", scenario->name, world->k,
 	       world->r, world->l, world->d, (unsigned long long)search->states,

@@ -95,6 +95,8 @@ static void step_enter(struct world *world, struct search *search, struct step *
 	step->next = 0;
 	step->count = world_actions(world, step->actions);
 	search->states++;
+	if (search->until && search->states % 65536 == 0 && time(NULL) >= search->until)
+		search->most = search->states;
 	world_judge(world);
 	if (step->count == 0) {
 		bool cut = world_cut(world);
