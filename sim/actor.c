@@ -353,7 +353,7 @@ static void actor_accepted(struct world *world, unsigned host, eleven_handle h)
 		struct actor *actor = &world->actor[i], *peer = actor->peer;
 
 		if (actor->host != host || actor->opens || actor->state != ACTOR_UNBORN || !peer->h ||
-		    peer->iss != status.irs || peer->local.port != status.remote.port)
+		    peer->iss != status.irs || (!world->spec.nat && peer->local.port != status.remote.port))
 			continue;
 		actor->h = h;
 		actor->state = ACTOR_OPEN;
@@ -475,7 +475,8 @@ bool actor_forsaken(const struct world *world, const struct actor *actor)
 	const struct actor *peer = actor->peer;
 
 	return actor->state == ACTOR_OPEN && peer->state == ACTOR_GONE &&
-	       (peer->aborted || peer->left_unread || peer->error || orphan_given_up(world, peer)) &&
+	       (peer->aborted || peer->left_unread || peer->error || orphan_given_up(world, peer) ||
+		is_cut_by_others(world)) &&
 	       actor->has_last && actor->last.send_queue == 0 && actor->last.snd_una == actor->last.snd_max &&
 	       actor->sent == may_send(actor) && may_lose(world);
 }

@@ -88,6 +88,8 @@ static const char *option_read(struct frame *f, const uint8_t *at, unsigned kind
 		f->tsval = frame_u32(at + 2);
 		f->tsecr = frame_u32(at + 6);
 		return length == 10 ? NULL : "timestamps option of wrong length";
+	case 34:
+		return length <= 18 && f->flags & SYN ? NULL : "Fast Open option wrong, or without SYN";
 	default:
 		return "unknown option sent";
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/boxes.h"
 #include "sim/frame.h"
 #include "sim/six.h"
 #include "sim/marks.h"
@@ -69,6 +70,8 @@ void net_clear(struct world *world)
 	free(world->arriving);
 	while (world->flights.count)
 		free(flights_take(&world->flights).bytes);
+	for (unsigned i = 0; i < CAPTURED; i++)
+		free(world->captured[i].bytes);
 	free(world->flights.at);
 	world->flights = (struct flights){ 0 };
 }
@@ -134,7 +137,7 @@ static void too_big_report(struct world *world, unsigned host, const uint8_t *ip
 	frame_put32(at + 16, world->host[host].address);
 	at[20] = 3;
 	at[21] = 4;
-	frame_put16(at + 26, (uint16_t)world->spec.path_mtu);
+	frame_put16(at + 26, (uint16_t)world->path_mtu);
 	memcpy(at + 28, ip, 28);
 	frame_seal(at, 20 + 8 + 28);
 	net_inject(world, host, host, packet, link_bytes(world) + 20 + 8 + 28, US(world->spec.delay_us));
@@ -265,10 +268,13 @@ static void carry(struct world *world, struct flight flight)
 	bool ip_packet = is_ip(world, flight.bytes), mark;
 	uint64_t queue_delay;
 
-	if (ip_packet && world->spec.path_mtu >= 576 && ip[9] == 6 &&
-	    wire_bytes(ip, flight.length - link_bytes(world), flight.segment_bytes) > world->spec.path_mtu) {
+	if (ip_packet && world->path_mtu >= 576 && ip[9] == 6 &&
+	    wire_bytes(ip, flight.length - link_bytes(world), flight.segment_bytes) > world->path_mtu) {
 		story_packet(world, STORY_LOST, flight.from, flight.to, flight.bytes, flight.length);
-		too_big_report(world, flight.from, ip);
+		if (world->spec.black_hole && !world->healed)
+			world->boxes.swallowed++;
+		else
+			too_big_report(world, flight.from, ip);
 		free(flight.bytes);
 		return;
 	}
@@ -285,6 +291,12 @@ static void carry(struct world *world, struct flight flight)
 	}
 	if (ip_packet && world->spec.strip)
 		syn_strip(world, &flight);
+	if (ip_packet && world->spec.clamp >= 64)
+		box_clamp(world, ip, flight.length - link_bytes(world));
+	if (ip_packet && strikes(world, world->spec.join_ppm))
+		box_join(world, &flight);
+	if (world->spec.insider & 2 && !world->healed)
+		insider_capture(world, &flight);
 	if (ip_packet && strikes(world, world->spec.split_ppm) && split_and_carry(world, &flight, queue_delay))
 		return;
 	if (strikes(world, world->spec.duplicate_ppm)) {
@@ -349,6 +361,14 @@ static void hash_packet(struct world *world, unsigned host, const uint8_t *bytes
 				     siphash(&world->hash_key, bytes, length));
 }
 
+/* The stack's own checksum is judged before, the rest behind the translator. */
+static void nat_send(struct world *world, unsigned host, const struct eleven_out *out, uint8_t *bytes)
+{
+	unsigned link = link_bytes(world);
+
+	nat_out(world, host, bytes + link, out->length - link, out->flags & ELEVEN_PACKET_CHECKSUM_PARTIAL);
+}
+
 void net_send(struct world *world, unsigned host, const struct eleven_out *sent)
 {
 	struct eleven_out copy = *sent, *out = &copy;
@@ -368,6 +388,8 @@ void net_send(struct world *world, unsigned host, const struct eleven_out *sent)
 		world->sending = NULL;
 		return;
 	}
+	if (world->spec.nat && is_ip(world, bytes))
+		nat_send(world, host, out, bytes);
 	world->packets++;
 	hash_packet(world, host, bytes, out->length);
 	story_packet(world, STORY_SENT, host, host, bytes, out->length);
@@ -436,6 +458,8 @@ void net_arrive(struct world *world)
 	uint64_t now = host_now(world, host);
 	uint8_t *translated = NULL;
 
+	if (!flight.bytes)
+		return;                                 /* its text has gone with another's */
 	if (host->stalled_until > world->now) {
 		flight.due = host->stalled_until;       /* it waits in the link; later ones have a higher number */
 		flights_add(&world->flights, flight);
@@ -444,7 +468,9 @@ void net_arrive(struct world *world)
 	world->arriving = flight.bytes;
 	story_packet(world, STORY_ARRIVED, flight.to, flight.to, flight.bytes, flight.length);
 	observe_delivered(world, flight.bytes, flight.length, flight.flags & ELEVEN_PACKET_CHECKSUM_OK);
-	if (world->spec.six)
+	if (world->spec.nat && !nat_in(world, &flight))
+		packet.bytes = NULL;
+	if (world->spec.six && packet.bytes)
 		packet.bytes = translated = six_arrived(flight.bytes, &packet.length, flight.flags);
 	if (packet.bytes)
 		eleven_input(host->stack, &packet, 1, now);

@@ -49,7 +49,7 @@ bool may_lose(const struct world *world)
 	const struct spec *s = &world->spec;
 
 	return s->loss_ppm || s->corrupt_ppm || s->truncate_ppm || s->partitions || s->rate_kbit || s->clock_jumps ||
-	       s->ecn_path & 4;
+	       s->ecn_path & 4 || s->nat_forgets || s->insider & 4 || s->black_hole;
 }
 
 /* Tables so small that an open may be dropped, or TIME-WAIT cut short. */
@@ -63,6 +63,11 @@ static bool is_scarce(const struct world *world)
 	       s->memory_kb >= 64 || s->replies_max < s->conversations;
 }
 
+bool is_cut_by_others(const struct world *world)
+{
+	return world->severed || world->spec.nat_forgets;
+}
+
 static bool error_allowed(const struct world *world, const struct actor *actor, int error)
 {
 	const struct actor *peer = actor->peer;
@@ -70,10 +75,11 @@ static bool error_allowed(const struct world *world, const struct actor *actor, 
 
 	switch (error) {
 	case ECONNRESET:
-		return peer->aborted || (peer->closed && peer->left_unread) || peer->error || crossed ||
+		return is_cut_by_others(world) || peer->aborted || (peer->closed && peer->left_unread) || peer->error ||
+		       crossed ||
 		       (peer->state == ACTOR_UNBORN && (may_lose(world) || is_scarce(world)));
 	case EPIPE:
-		return peer->aborted || peer->closed;
+		return peer->aborted || peer->closed || is_cut_by_others(world);
 	case ECONNREFUSED:
 		return !open && crossed;
 	case ETIMEDOUT:

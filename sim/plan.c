@@ -2,6 +2,7 @@
 /* What the programs of a world mean to do, and what befalls it: partitions, clocks that leap, attacks. */
 #include <string.h>
 
+#include "sim/boxes.h"
 #include "sim/frame.h"
 #include "sim/world.h"
 
@@ -118,12 +119,19 @@ void actors_plan(struct world *world)
 
 /* ---------------------------------------------------------------- changes of the world */
 
+static uint32_t changes(const struct world *world)
+{
+	const struct spec *s = &world->spec;
+
+	return s->partitions + s->clock_jumps + s->stalls + s->nat_forgets + s->path_changes;
+}
+
 void change_plan(struct world *world)
 {
 	uint64_t most = MS(world->spec.chaos_ms);
 
 	world->attack_at = world->spec.attacks ? world->start + most / world->spec.attacks : UINT64_MAX;
-	world->change_at = world->spec.partitions + world->spec.clock_jumps + world->spec.stalls ?
+	world->change_at = changes(world) ?
 			   world->start + random_below(&world->random, most) : UINT64_MAX;
 }
 
@@ -231,6 +239,32 @@ static void attack(struct world *world)
 		   (uint32_t)(ip - packet) + (icmp ? 20 + 8 + 28 : 40), US(world->spec.delay_us));
 }
 
+static void path_change(struct world *world)
+{
+	uint32_t floor = world->spec.six ? 1260 : 600;
+
+	world->path_mtu = floor + (uint32_t)random_below(&world->random, world->spec.mtu > floor ?
+							  world->spec.mtu - floor + 1 : 1);
+	story_note(world, STORY_WORLD, 0, "router's MTU is now", world->path_mtu);
+}
+
+static void change_any(struct world *world)
+{
+	const struct spec *s = &world->spec;
+	uint64_t which = random_below(&world->random, changes(world));
+
+	if (which < s->partitions)
+		partition(world);
+	else if (which < s->partitions + s->clock_jumps)
+		clock_jump(world);
+	else if (which < s->partitions + s->clock_jumps + s->stalls)
+		stall(world);
+	else if (which < s->partitions + s->clock_jumps + s->stalls + s->nat_forgets)
+		nat_forget(world, (unsigned)random_below(&world->random, world->hosts));
+	else
+		path_change(world);
+}
+
 void change_happen(struct world *world)
 {
 	uint64_t most = MS(world->spec.chaos_ms);
@@ -241,19 +275,14 @@ void change_happen(struct world *world)
 		return;
 	}
 	if (world->now >= world->attack_at) {
-		attack(world);
+		if (world->spec.insider && random_below(&world->random, 2))
+			insider_attack(world);
+		else
+			attack(world);
 		world->attack_at = world->now + 1 + 2 * random_below(&world->random, most / world->spec.attacks + 1);
 	}
 	if (world->now >= world->change_at) {
-		uint32_t all = world->spec.partitions + world->spec.clock_jumps + world->spec.stalls;
-		uint64_t which = random_below(&world->random, all);
-
-		if (which < world->spec.partitions)
-			partition(world);
-		else if (which < world->spec.partitions + world->spec.clock_jumps)
-			clock_jump(world);
-		else
-			stall(world);
-		world->change_at = world->now + 1 + random_below(&world->random, 2 * most / all + 1);
+		change_any(world);
+		world->change_at = world->now + 1 + random_below(&world->random, 2 * most / changes(world) + 1);
 	}
 }

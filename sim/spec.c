@@ -105,6 +105,25 @@ static void stack_choose(struct spec *s, struct random *r)
 	s->replies_max = random_below(r, 8) ? 64 : 4 + (uint32_t)random_below(r, 8);
 }
 
+static void boxes_choose(struct spec *s, struct random *r, unsigned trouble)
+{
+	uint32_t floor = s->six ? 1260 : 600, path = floor + (uint32_t)random_below(r, 8400);
+
+	s->insider = chance(r, trouble / 3, 7);
+	s->clamp = chance(r, trouble / 4, 1460);
+	s->join_ppm = chance(r, trouble / 4, 500000);
+	s->nat = chance(r, trouble / 4, 1);
+	s->nat_forgets = s->nat ? chance(r, 50, 5) : 0;
+	s->path_changes = chance(r, trouble / 4, 8);
+	s->black_hole = chance(r, 30, 1);
+	if (s->insider && !s->attacks)
+		s->attacks = 1 + (uint32_t)random_below(r, 300);
+	if (s->path_changes && !s->path_mtu && s->mtu > floor)
+		s->path_mtu = path < s->mtu ? path : s->mtu;
+	if (s->path_mtu < floor)
+		s->path_mtu = s->path_changes = 0;
+}
+
 void spec_of_seed(struct spec *s, uint64_t seed)
 {
 	struct random random, *r = &random;
@@ -134,6 +153,7 @@ void spec_of_seed(struct spec *s, uint64_t seed)
 	s->ecn = random_below(r, 2) ? 1 + (uint32_t)random_below(r, 2) : 0;
 	s->mark_ppm = chance(r, s->ecn ? 70 : 10, random_below(r, 2) ? 20000 : 400000);
 	s->ecn_path = chance(r, trouble / 4, 15);
+	boxes_choose(s, r, trouble);
 }
 
 bool spec_set(struct spec *spec, const char *assignment)

@@ -82,6 +82,7 @@ static void config_of(struct world *world, struct host *host, unsigned number)
 
 	eleven_config_init(c, (enum eleven_profile)spec->profile);
 	c->seed = spec->seed * 0x9e3779b97f4a7c15ull + number;
+	c->seed += c->seed == 0;        /* of world 0: a stack without chance is refused */
 	c->timestamps = options & 1;
 	c->window_scaling = options >> 1 & 1;
 	c->sack = options >> 2 & 1;
@@ -217,6 +218,7 @@ struct world *world_create(const struct spec *spec)
 	world->observer = observer_create();
 	for (unsigned i = 0; i < world->hosts; i++)
 		host_create(world, i);
+	world->path_mtu = spec->path_mtu;
 	world->heal_at = world->start + MS(spec->chaos_ms);
 	actors_plan(world);
 	for (unsigned i = 0; spec->wrap && i < world->hosts; i++)

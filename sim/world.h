@@ -32,6 +32,7 @@
 #define PORT_FIRST   8000       /* listeners' */
 #define LISTENERS    2          /* to a host */
 #define PIECE_MAX    65536u     /* most text of one call */
+#define CAPTURED     64         /* packets that who listens on the path remembers */
 
 /* ---------------------------------------------------------------- programs */
 
@@ -93,6 +94,13 @@ struct actor {
 
 /* ---------------------------------------------------------------- hosts and wires */
 
+#define NAT_ENTRIES 64u
+
+struct nat_entry {                      /* of a translator of ports before a host: boxes.h */
+	uint16_t inner, outer, remote_port;
+	uint32_t remote;
+};
+
 struct host {
 	struct eleven *stack;
 	void *memory;
@@ -110,6 +118,8 @@ struct host {
 	unsigned iss_alike;             /* pairs of connections of the same secret */
 	uint64_t resets_out, resets_seen; /* on the wire; of those, judged */
 	uint64_t steps_seen, segments_seen, segments_sent;      /* O15, as of the last event */
+	struct nat_entry nat[NAT_ENTRIES];
+	unsigned nat_count, nat_next;
 };
 
 struct flight {                         /* a packet under way */
@@ -158,6 +168,10 @@ struct world {
 	uint8_t *sending, *arriving;    /* packets in hand; an oracle that fails leaves them here */
 	uint64_t order;
 	unsigned burst_left;
+	uint32_t path_mtu;              /* as spec.path_mtu, until it changes; 0: none */
+	struct flight captured[CAPTURED];       /* by who listens on the path: insider.c */
+	struct { uint64_t clamped, joined, translated, refused, forged, replayed, swallowed; } boxes;  /* for tests */
+	bool severed;                   /* someone has ended a connection that was not his */
 	uint64_t attack_at, change_at;
 	struct observer *observer;
 	/* the outcome */
@@ -227,6 +241,8 @@ const uint8_t *stream_at(const struct world *world, const struct actor *actor, u
 /* ---- oracle.c */
 /* Can a packet be lost in this world? */
 bool may_lose(const struct world *world);
+/* May it end connections that both ends mean to keep? */
+bool is_cut_by_others(const struct world *world);
 void oracle_host(struct world *world, unsigned host);
 void oracle_received(struct world *world, struct actor *actor, const uint8_t *bytes, size_t n);
 void oracle_end(struct world *world, struct actor *actor);
@@ -245,6 +261,10 @@ void observe_abort(struct world *world, const struct actor *actor);
 uint64_t change_deadline(const struct world *world);
 void change_happen(struct world *world);
 void change_plan(struct world *world);
+
+/* ---- insider.c: attackers who know more than names */
+void insider_capture(struct world *world, const struct flight *flight);
+void insider_attack(struct world *world);
 
 /* ---- story.c */
 void story_packet(struct world *world, enum story_kind kind, unsigned from, unsigned to, const uint8_t *bytes,

@@ -105,6 +105,49 @@ static void test_seeds_that_found_faults(void **state)
 	}
 }
 
+/* What is on the way acts, and the oracles bear it; over both families. */
+static void test_boxes_and_insiders(void **state)
+{
+	static const char *const troubles[][4] = {
+		{ "clamp=600" }, { "join_ppm=600000" }, { "nat=1" }, { "nat=1", "nat_forgets=4" },
+		{ "insider=7", "attacks=400" },
+		{ "path_mtu=1400", "path_changes=6" }, { "path_mtu=1400", "black_hole=1" },
+	};
+	static const char *const common[] = {
+		"conversations=12", "bytes_max=40000", "chaos_ms=4000", "start_ms=3000", "delay_us=3000", "aborts=10",
+	};
+	uint64_t clamped = 0, joined = 0, translated = 0, refused = 0, forged = 0, replayed = 0, swallowed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 4 * sizeof(troubles) / sizeof(troubles[0]); i++) {
+		const char *const *trouble = troubles[i / 4];
+		struct world *world;
+		struct spec spec;
+
+		spec_tame(&spec, i);
+		for (unsigned j = 0; j < sizeof(common) / sizeof(common[0]); j++)
+			assert_true(spec_set(&spec, common[j]));
+		for (unsigned j = 0; j < 4 && trouble[j]; j++)
+			assert_true(spec_set(&spec, trouble[j]));
+		assert_true(spec_set(&spec, i & 1 ? "six=1" : i & 2 ? "ethernet=1" : "big=2"));
+		world = world_create(&spec);
+		if (world_run(world)) {
+			printf("%s: %s: %s\n", trouble[0], world->failed, world->reason);
+			story_print(world);
+			fail_msg("%s", trouble[0]);
+		}
+		clamped += world->boxes.clamped;
+		joined += world->boxes.joined;
+		translated += world->boxes.translated;
+		refused += world->boxes.refused;
+		forged += world->boxes.forged;
+		replayed += world->boxes.replayed;
+		swallowed += world->boxes.swallowed;
+		world_destroy(world);
+	}
+	assert_true(clamped && joined && translated && refused && forged && replayed && swallowed);
+}
+
 static void test_settings(void **state)
 {
 	struct spec spec;
@@ -132,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_O19_same_seed_same_hash),
 		cmocka_unit_test(test_different_seeds_differ),
 		cmocka_unit_test(test_seeds_that_found_faults),
+		cmocka_unit_test(test_boxes_and_insiders),
 		cmocka_unit_test(test_settings),
 	};
 
