@@ -249,6 +249,8 @@ static void actor_connect(struct world *world, struct actor *actor)
 
 	if (result == 0) {
 		options_set(world, actor);
+		if (actor->fast_open)
+			eleven_option_set(stack, actor->h, ELEVEN_OPTION_FAST_OPEN_CONNECT, 1, now);
 		if (actor->local_port)
 			result = eleven_bind(stack, actor->h, &local, 0, now);
 		if (result == 0)
@@ -265,6 +267,8 @@ static void actor_connect(struct world *world, struct actor *actor)
 	}
 	actor->state = ACTOR_CONNECTING;
 	actor->can_send = true;
+	if (actor->fast_open)
+		actor_send(world, actor);       /* with a cookie of that peer the SYN waits for this */
 	names_learn(world, actor);
 	oracle_iss(world, actor);
 }
@@ -304,6 +308,10 @@ static void actor_run(struct world *world, struct actor *actor)
 	if (actor->signals & ELEVEN_SIGNAL_SEND)
 		actor->can_send = true;
 	actor->signals = 0;
+	if (actor->state == ACTOR_CONNECTING && actor->fast_open && actor->sent == 0) {
+		actor_send(world, actor);       /* the SYN waits, and there was no memory before */
+		names_learn(world, actor);
+	}
 	if (actor->state == ACTOR_OPEN) {
 		actor_receive(world, actor);
 		actor_send(world, actor);
@@ -332,13 +340,18 @@ static uint64_t rule_count(const struct eleven *stack, const char *name)
 	return 0;
 }
 
-/* A third ACK sent again after a lost RST brings its SYN cookie again: a connection nobody at the other end opened. */
+/*
+ * A third ACK sent again after a lost RST brings its SYN cookie again: a connection nobody at the other end opened.
+ * So does a SYN with text that comes twice (RFC 7413 §6.1).
+ */
 static bool is_cookie_again(const struct world *world, unsigned host, const struct eleven_status *status)
 {
+	const struct eleven *stack = world->host[host].stack;
+
 	for (unsigned i = 0; i < world->actors; i++)
 		if (world->actor[i].host == host && world->actor[i].peer->iss == status->irs &&
 		    world->actor[i].state != ACTOR_UNBORN)
-			return rule_count(world->host[host].stack, "LISTEN_COOKIE_ACK") > 1;
+			return rule_count(stack, "LISTEN_COOKIE_ACK") > 1 || rule_count(stack, "LISTEN_FAST_OPEN") > 1;
 	return false;
 }
 

@@ -81,7 +81,8 @@ static bool error_allowed(const struct world *world, const struct actor *actor, 
 	case EPIPE:
 		return peer->aborted || peer->closed || is_cut_by_others(world);
 	case ECONNREFUSED:
-		return !open && crossed;
+		/* A reset of a SYN: of one who crosses it, or who has taken its text and wants no more. */
+		return !open && (crossed || (actor->fast_open && (peer->aborted || peer->left_unread)));
 	case ETIMEDOUT:
 		return (!open && (may_lose(world) || is_scarce(world))) || world->spec.clock_jumps;
 	case EHOSTUNREACH:
@@ -156,7 +157,7 @@ static const struct { enum eleven_state state; const char *rule; } causes[] = {
 	{ ELEVEN_LISTEN, "OPEN_PASSIVE" }, { ELEVEN_LISTEN, "RST_LISTEN" }, { ELEVEN_LISTEN, "SYN_LISTEN" },
 	{ ELEVEN_SYN_SENT, "OPEN_ACTIVE" },
 	{ ELEVEN_SYN_RECEIVED, "LISTEN_SYN" }, { ELEVEN_SYN_RECEIVED, "LISTEN_COOKIE_ACK" },
-	{ ELEVEN_SYN_RECEIVED, "SYN_SENT_CROSSED" },
+	{ ELEVEN_SYN_RECEIVED, "SYN_SENT_CROSSED" }, { ELEVEN_SYN_RECEIVED, "LISTEN_FAST_OPEN" },
 	{ ELEVEN_SYN_RECEIVED, "TIME_WAIT_REOPENED" },
 	{ ELEVEN_ESTABLISHED, "SYN_SENT_ESTABLISHED" }, { ELEVEN_ESTABLISHED, "ACK_ESTABLISHED" },
 	{ ELEVEN_FIN_WAIT_1, "CLOSE_FIN_WAIT_1" },
@@ -252,6 +253,8 @@ static void bytes_judge(struct world *world, struct actor *actor, struct eleven_
 
 	if (s->state < ELEVEN_ESTABLISHED)
 		return;
+	if (s->snd_una == s->iss)
+		acked = 0;              /* closed while Fast Open's SYN-ACK is not acknowledged */
 	if (world_breaks(world, "O6"))
 		s->send_queue++;
 	if (acked + s->send_queue - fin_held != (uint32_t)actor->sent)

@@ -115,6 +115,9 @@ void actors_plan(struct world *world)
 {
 	for (uint32_t i = 0; i < world->spec.conversations; i++)
 		conversation_plan(world);
+	for (unsigned i = 0; world->spec.fast_open && i < world->actors; i++)
+		world->actor[i].fast_open = world->actor[i].opens && world->actor[i].to_send > 0 &&
+					    percent(world, world->spec.fast_open);
 }
 
 /* ---------------------------------------------------------------- changes of the world */

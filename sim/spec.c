@@ -116,6 +116,7 @@ static void boxes_choose(struct spec *s, struct random *r, unsigned trouble)
 	s->nat_forgets = s->nat ? chance(r, 50, 5) : 0;
 	s->path_changes = chance(r, trouble / 4, 8);
 	s->black_hole = chance(r, 30, 1);
+	s->fast_open = chance(r, 20, 100);
 	if (s->insider && !s->attacks)
 		s->attacks = 1 + (uint32_t)random_below(r, 300);
 	if (s->path_changes && !s->path_mtu && s->mtu > floor)

@@ -87,6 +87,8 @@ static void config_of(struct world *world, struct host *host, unsigned number)
 	c->window_scaling = options >> 1 & 1;
 	c->sack = options >> 2 & 1;
 	c->ecn = spec->ecn == 0 ? c->ecn : spec->ecn == 1 ? 1 : (spec->seed + number) % 3;
+	if (spec->fast_open)
+		c->fast_open = 3;
 	c->msl = MS(spec->msl_ms);
 	c->connections_max = spec->connections_max;
 	c->syn_received_max = spec->syn_received_max;
@@ -116,6 +118,9 @@ static void host_listen(struct world *world, struct host *host)
 		if (result == 0)
 			result = eleven_listen(host->stack, host->listener[i], world->spec.backlog,
 					       host_now(world, host));
+		if (result == 0 && world->spec.fast_open)
+			result = eleven_option_set(host->stack, host->listener[i], ELEVEN_OPTION_FAST_OPEN, 8,
+						   host_now(world, host));
 		if (result == 0)
 			result = eleven_option_set(host->stack, host->listener[i], ELEVEN_OPTION_USER,
 						   ACTORS_MAX + 1 + i, host_now(world, host));

@@ -68,6 +68,7 @@ struct actor {
 	bool responds;                  /* sends no more than it received, plus what it may begin with */
 	uint64_t ahead;                 /* that */
 	bool lent;                      /* uses _buf and _commit */
+	bool fast_open;                 /* its SYN may take text along */
 	uint16_t remote_port, local_port;
 	uint32_t remote_address;
 	unsigned options;               /* bits: no delay, quick ack, OPTION_CORK, keepalive, small MSS */

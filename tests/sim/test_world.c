@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "sim/world.h"
@@ -105,6 +106,16 @@ static void test_seeds_that_found_faults(void **state)
 	}
 }
 
+static uint64_t rule_count(const struct world *world, const char *name)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; eleven_rule(i); i++)
+		for (unsigned h = 0; h < world->hosts && !strcmp(eleven_rule(i)->name, name); h++)
+			count += eleven_rule_count(world->host[h].stack, i);
+	return count;
+}
+
 /* What is on the way acts, and the oracles bear it; over both families. */
 static void test_boxes_and_insiders(void **state)
 {
@@ -112,11 +123,13 @@ static void test_boxes_and_insiders(void **state)
 		{ "clamp=600" }, { "join_ppm=600000" }, { "nat=1" }, { "nat=1", "nat_forgets=4" },
 		{ "insider=7", "attacks=400" },
 		{ "path_mtu=1400", "path_changes=6" }, { "path_mtu=1400", "black_hole=1" },
+		{ "fast_open=100" }, { "fast_open=100", "duplicate_ppm=100000", "loss_ppm=30000" },
 	};
 	static const char *const common[] = {
 		"conversations=12", "bytes_max=40000", "chaos_ms=4000", "start_ms=3000", "delay_us=3000", "aborts=10",
 	};
 	uint64_t clamped = 0, joined = 0, translated = 0, refused = 0, forged = 0, replayed = 0, swallowed = 0;
+	uint64_t early = 0;
 
 	(void)state;
 	for (size_t i = 0; i < 4 * sizeof(troubles) / sizeof(troubles[0]); i++) {
@@ -136,6 +149,7 @@ static void test_boxes_and_insiders(void **state)
 			story_print(world);
 			fail_msg("%s", trouble[0]);
 		}
+		early += rule_count(world, "LISTEN_FAST_OPEN");
 		clamped += world->boxes.clamped;
 		joined += world->boxes.joined;
 		translated += world->boxes.translated;
@@ -145,7 +159,7 @@ static void test_boxes_and_insiders(void **state)
 		swallowed += world->boxes.swallowed;
 		world_destroy(world);
 	}
-	assert_true(clamped && joined && translated && refused && forged && replayed && swallowed);
+	assert_true(clamped && joined && translated && refused && forged && replayed && swallowed && early);
 }
 
 static void test_settings(void **state)
