@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "live/line.h"
@@ -47,6 +50,7 @@ struct output {
 	struct line_columns columns;
 	struct rungs *rungs;            /* NULL: no ladder */
 	uint64_t last, shown;
+	bool unseen;                    /* standard output is /dev/null: nothing need be written there */
 };
 
 struct kernel_watch {
@@ -54,6 +58,7 @@ struct kernel_watch {
 	struct output output;
 	struct tape *tape;              /* NULL: not recorded */
 	uint64_t lost_told;
+	time_t lost_asked;
 };
 
 static void conn_of_change(struct conn_view *conn, struct view_owner *owner, const struct live_change *change)
@@ -108,6 +113,8 @@ static void change_print(struct output *output, const struct live_change *change
 	char line[LINE_MAX_BYTES];
 
 	output->shown++;
+	if (output->unseen)
+		return;
 	if (output->rungs != NULL) {
 		rungs_add(output->rungs, change);
 		return;
@@ -149,8 +156,10 @@ static void header_print(const struct output *output, const char *header, const 
 static void output_open(struct output *output, const struct watch_arguments *a, uint64_t wall_offset, uint64_t home)
 {
 	static char buffer[1 << 16];
+	struct stat about;
 
 	output->arguments = a;
+	output->unseen = fstat(1, &about) == 0 && S_ISCHR(about.st_mode) && about.st_rdev == makedev(1, 3);
 	output->line = (struct line_options){ .wall_offset = wall_offset, .home = home };
 	if (isatty(1)) {
 		struct winsize size = { 0 };
@@ -203,8 +212,15 @@ struct kernel_watch *kernel_watch_open(const struct watch_arguments *a)
 
 static void lost_tell(struct kernel_watch *watch, bool final)
 {
-	struct watcher_counts counts = watcher_counts(watch->watcher);
+	struct watcher_counts counts;
+	struct timespec now;
 
+	/* The kernel is asked of every program's losses: not at each turn. */
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (!final && now.tv_sec == watch->lost_asked)
+		return;
+	watch->lost_asked = now.tv_sec;
+	counts = watcher_counts(watch->watcher);
 	if (!final && counts.lost == watch->lost_told)
 		return;
 	watch->lost_told = counts.lost;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
 
@@ -46,10 +47,48 @@ void conn_touch(struct tracker *tracker, struct live_conn *conn)
 	list_in(tracker, conn);
 }
 
+static void slab_add(struct tracker *tracker)
+{
+	struct conn_slab *slab = aligned_alloc(CONN_SLAB_BYTES, CONN_SLAB_BYTES);
+
+	CHECK(slab != NULL);
+	madvise(slab, CONN_SLAB_BYTES, MADV_HUGEPAGE);
+	slab->next = tracker->slabs;
+	tracker->slabs = slab;
+	tracker->slab_left = (CONN_SLAB_BYTES - sizeof(*slab)) / sizeof(struct live_conn);
+}
+
+static struct live_conn *conn_take(struct tracker *tracker)
+{
+	struct live_conn *conn = tracker->spare;
+
+	if (conn != NULL) {
+		tracker->spare = conn->next;
+	} else {
+		if (tracker->slab_left == 0)
+			slab_add(tracker);
+		conn = (struct live_conn *)(tracker->slabs + 1) + --tracker->slab_left;
+	}
+	memset(conn, 0, sizeof(*conn));
+	return conn;
+}
+
+void conn_slabs_free(struct tracker *tracker)
+{
+	while (tracker->slabs != NULL) {
+		struct conn_slab *slab = tracker->slabs;
+
+		tracker->slabs = slab->next;
+		free(slab);
+	}
+	tracker->spare = NULL;
+	tracker->slab_left = 0;
+}
+
 struct live_conn *conn_add(struct tracker *tracker, uint64_t cookie)
 {
 	struct live_conn **bucket = &tracker->buckets[bucket_of(cookie)];
-	struct live_conn *conn = calloc(1, sizeof(*conn));
+	struct live_conn *conn = conn_take(tracker);
 
 	CHECK(conn != NULL);
 	if (tracker->count >= tracker->options.conns_max) {
@@ -81,7 +120,8 @@ void conn_remove(struct tracker *tracker, struct live_conn *conn)
 	conn_set_small(tracker, conn, false);
 	if (conn->request)
 		tracker->small--;
-	free(conn);
+	conn->next = tracker->spare;
+	tracker->spare = conn;
 }
 
 void conn_rename(struct tracker *tracker, struct live_conn *conn, uint64_t cookie)

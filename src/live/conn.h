@@ -5,7 +5,7 @@
 
 #include "live/tracker.h"
 
-#define CONN_BUCKETS 65536u
+#define CONN_BUCKETS 262144u
 #define RESETS_KEPT 16u
 #define LISTENERS_MAX 1024u          /* that connections are told to come from */
 
@@ -63,8 +63,18 @@ struct held_change {
 /* A reset for a packet that no socket was for. */
 struct lost_reset { uint64_t time; uint64_t netns; struct eleven_endpoint local, remote; };
 
+/*
+ * Connections come as fast as the kernel makes them, and most live a minute in TIME_WAIT: they are taken from
+ * slabs of huge pages, where the machine has them, for page faults would take a sixth of the watcher's time.
+ */
+#define CONN_SLAB_BYTES (2u << 20)
+struct conn_slab { struct conn_slab *next; };    /* and connections */
+
 struct tracker {
 	struct tracker_options options;
+	struct conn_slab *slabs;        /* the first is in use */
+	size_t slab_left;               /* connections in it that never were used */
+	struct live_conn *spare;        /* chained by `next` */
 	struct live_conn *buckets[CONN_BUCKETS];
 	struct live_conn *newest, *oldest;
 	size_t count, small, orphans;
@@ -90,6 +100,8 @@ struct tracker {
 struct live_conn *conn_find(const struct tracker *tracker, uint64_t cookie);
 struct live_conn *conn_add(struct tracker *tracker, uint64_t cookie);
 void conn_remove(struct tracker *tracker, struct live_conn *conn);
+/* When all connections are removed. */
+void conn_slabs_free(struct tracker *tracker);
 void conn_rename(struct tracker *tracker, struct live_conn *conn, uint64_t cookie);
 /* Moves it to the newest. */
 void conn_touch(struct tracker *tracker, struct live_conn *conn);

@@ -5,6 +5,9 @@
 #include "base/check.h"
 #include "live/conn.h"
 
+/* More places that one change moves up on average, and sorting it all is quicker. */
+#define MOVES_MEAN 16u
+
 static int by_time(const void *left, const void *right)
 {
 	const struct held_change *a = *(struct held_change *const *)left, *b = *(struct held_change *const *)right;
@@ -13,12 +16,21 @@ static int by_time(const void *left, const void *right)
 	return order ? order : (a->serial > b->serial) - (a->serial < b->serial);
 }
 
-static bool in_order(struct held_change **list, size_t count)
+/* They come nearly in order: a request is told when its third ACK has come, and processors differ by little. */
+static void sort(struct held_change **list, size_t count)
 {
-	for (size_t i = 1; i < count; i++)
-		if (list[i]->change.time < list[i - 1]->change.time)
-			return false;
-	return true;
+	size_t left = MOVES_MEAN * count;
+
+	for (size_t i = 1; i < count; i++) {
+		struct held_change *one = list[i];
+		size_t at = i;
+
+		for (; at > 0 && left > 0 && by_time(&list[at - 1], &one) > 0; at--, left--)
+			list[at] = list[at - 1];
+		list[at] = one;
+	}
+	if (left == 0)
+		qsort(list, count, sizeof(*list), by_time);
 }
 
 /* Nobody had accepted it then. */
@@ -52,10 +64,11 @@ static void change_complete(struct tracker *tracker, struct live_change *change)
 		change->inode = conn->inode;
 }
 
-static bool owner_wanted(const struct live_change *change)
+/* The port of a connect() comes with the answer to it, nearly always: it is asked for as late as can be. */
+static bool owner_wanted(const struct live_change *change, bool last)
 {
 	if (change->local.port == 0 && change->after == ELEVEN_SYN_SENT)
-		return true;
+		return last;
 	return change->inode != 0 && !change->gone && !before_accept(change) &&
 	       (change->who.how == LIVE_HOW_NONE || change->who.how == LIVE_HOW_LISTENER ||
 		(change->who.how == LIVE_HOW_CALL && change->who.fd < 0 && change->after != ELEVEN_CLOSED));
@@ -77,7 +90,7 @@ static void conn_learn(struct tracker *tracker, const struct live_change *change
 	}
 }
 
-static void owners_ask(struct tracker *tracker, struct held_change **list, size_t count)
+static void owners_ask(struct tracker *tracker, struct held_change **list, size_t count, bool last)
 {
 	struct live_change **wanted = calloc(count, sizeof(struct live_change *));
 	size_t n = 0;
@@ -85,7 +98,7 @@ static void owners_ask(struct tracker *tracker, struct held_change **list, size_
 	CHECK(wanted != NULL);
 	for (size_t i = 0; i < count; i++) {
 		change_complete(tracker, &list[i]->change);
-		if (owner_wanted(&list[i]->change))
+		if (owner_wanted(&list[i]->change, last))
 			wanted[n++] = &list[i]->change;
 	}
 	if (n > 0)
@@ -109,7 +122,7 @@ void tracker_owners(struct tracker *tracker)
 	for (size_t i = begin; i < tracker->held_count; i++)
 		list[count++] = &tracker->held[(tracker->held_first + i) % tracker->held_room];
 	tracker->asked = tracker->serials;
-	owners_ask(tracker, list, count);
+	owners_ask(tracker, list, count, false);
 	free(list);
 }
 
@@ -129,10 +142,9 @@ void tracker_flush(struct tracker *tracker, uint64_t now, bool all, live_change_
 	CHECK(list != NULL);
 	for (size_t i = 0; i < count; i++)
 		list[i] = &tracker->held[(tracker->held_first + i) % tracker->held_room];
-	if (!in_order(list, count))
-		qsort(list, count, sizeof(struct held_change *), by_time);
+	sort(list, count);
 	if (tracker->owners != NULL)
-		owners_ask(tracker, list, count);
+		owners_ask(tracker, list, count, true);
 	for (size_t i = 0; i < count; i++) {
 		struct live_conn *conn = NULL;
 
@@ -143,8 +155,7 @@ void tracker_flush(struct tracker *tracker, uint64_t now, bool all, live_change_
 			conn = conn_find(tracker, list[i]->cookie);
 		if (conn != NULL && conn->held == list[i]->serial) {
 			conn->held = 0;
-			if (conn->state == ELEVEN_CLOSED &&
-			    !conn->lingers)
+			if (conn->state == ELEVEN_CLOSED && !conn->lingers)
 				conn_remove(tracker, conn);
 		}
 	}

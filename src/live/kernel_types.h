@@ -79,7 +79,6 @@ struct request_sock { struct sock_common __req_common; };
 struct inode { unsigned long i_ino; };
 struct file { void *private_data; struct inode *f_inode; };
 struct socket { short type; struct sock *sk; struct file *file; };
-struct socket_alloc { struct socket socket; struct inode vfs_inode; };
 
 struct net_device { possible_net_t nd_net; };
 struct sk_buff {

@@ -31,6 +31,7 @@ void tracker_destroy(struct tracker *tracker)
 {
 	while (tracker->newest)
 		conn_remove(tracker, tracker->newest);
+	conn_slabs_free(tracker);
 	for (size_t i = 0; i < tracker->held_count; i++)
 		free(tracker->held[(tracker->held_first + i) % tracker->held_room].change.frames);
 	free(tracker->held);

@@ -57,7 +57,7 @@ struct {
 
 /* What on_state has begun on this processor, and on_state_again has not looked at. */
 #define MARKS_MAX 4
-struct marks { __u32 count, unused; __u64 mark[MARKS_MAX]; };
+struct marks { __u64 sk[MARKS_MAX]; __u32 states[MARKS_MAX], count, unused; };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -231,9 +231,17 @@ static __always_inline void addresses_read_probed(struct live_record *r, const s
 	}
 }
 
+/* Through its file, whose type is known, not through the struct that the socket is part of. */
 static __always_inline __u32 inode_read(struct socket *socket)
 {
-	return socket ? (__u32)BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) : 0;
+	struct file *file = socket ? socket->file : 0;
+
+	return file ? (__u32)file->f_inode->i_ino : 0;
+}
+
+static __always_inline __u32 inode_read_probed(struct socket *socket)
+{
+	return socket ? (__u32)BPF_CORE_READ(socket, file, f_inode, i_ino) : 0;
 }
 
 static __always_inline void figures_read(struct live_record *r, struct sock *sk)
@@ -362,11 +370,6 @@ static __always_inline int state_tell(struct sock *sk, int old, int new)
  * interrupts on_state would be missed.  So there are two programs: at most one of them can be running then, and the
  * other one tells.  The first leaves a mark of each move, from which the second sees that it is told.
  */
-static __always_inline __u64 mark_of(struct sock *sk, int old, int new)
-{
-	return bpf_get_socket_cookie(sk) ^ (__u64)(__u8)(old << 4 | new) << 56;
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old, int new)
 {
@@ -377,7 +380,8 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 		at = mine->count;
 		if (at >= MARKS_MAX)
 			at = 0;
-		mine->mark[at] = mark_of(sk, old, new);
+		mine->sk[at] = (__u64)sk;
+		mine->states[at] = (__u32)(old << 4 | new);
 		mine->count = at + 1;
 	}
 	return state_tell(sk, old, new);
@@ -386,15 +390,14 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state_again, struct sock *sk, int old, int new)
 {
-	__u64 mark = mark_of(sk, old, new);
 	struct marks *mine;
 	__u32 zero = 0;
 
 	mine = bpf_map_lookup_elem(&marks, &zero);
 	for (int i = MARKS_MAX - 1; mine && i >= 0; i--) {
-		if (mine->mark[i] != mark)
+		if (mine->sk[i] != (__u64)sk || mine->states[i] != (__u32)(old << 4 | new))
 			continue;
-		mine->mark[i] = 0;
+		mine->sk[i] = 0;
 		mine->count = (__u32)i;
 		return 0;
 	}
@@ -552,7 +555,7 @@ int BPF_PROG(on_accept, struct pt_regs *regs, long result)
 	r.cookie = (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	r.states = BPF_CORE_READ(sk, __sk_common.skc_state);
 	r.states |= (__u8)(r.states << 4);
-	r.inode = inode_read(socket);
+	r.inode = inode_read_probed(socket);
 	numbers_read(task, &r);
 	r.fd = (__u16)result;
 	r.flags |= LIVE_RECORD_HAS_STACK;

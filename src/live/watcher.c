@@ -20,6 +20,8 @@
 
 #define LOOK_ALWAYS_MS 20       /* where nothing wakes us */
 #define LOOK_MS 5               /* after something came: what follows at once does not wake us */
+#define MANY_MS 20              /* after much came: every wake-up costs as much as a hundred records */
+#define MANY_RECORDS 200
 
 struct watcher {
 	struct watcher_options options;
@@ -30,7 +32,7 @@ struct watcher {
 	struct holding holding;
 	struct unwinder *unwinder;      /* NULL: no stacks */
 	struct watcher_counts counts;
-	bool busy;                      /* something came in the last turn */
+	bool busy, many;                /* something, and much, came at the last look */
 	uint64_t wall_offset;
 	char header[WATCHER_TEXT_MAX];
 	live_change_fn *sink;
@@ -216,6 +218,7 @@ static int backend_drain(struct watcher *watcher)
 		return 0;
 	got = watcher->backend->read(watcher->state, &sink, clock_ns(CLOCK_MONOTONIC));
 	watcher->busy = got > 0;
+	watcher->many = got > MANY_RECORDS;
 	if (got > 0)
 		watcher->counts.records += (unsigned)got;
 	return got < 0 ? got : 0;
@@ -232,7 +235,7 @@ static int wait_ms(const struct watcher *watcher, int timeout_ms)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), due = stock_due(&watcher->stock);
 	uint64_t held = tracker_next(watcher->tracker);
-	int ms = watcher->busy ? LOOK_MS : 1000;
+	int ms = watcher->many ? MANY_MS : watcher->busy ? LOOK_MS : 1000;
 
 	if (watcher->backend != NULL && watcher->backend->fd(watcher->state) < 0)
 		ms = LOOK_ALWAYS_MS;
@@ -249,8 +252,11 @@ int watcher_turn(struct watcher *watcher, int timeout_ms, int other_fd, live_cha
 	struct pollfd fds[2] = { { .fd = watcher->backend ? watcher->backend->fd(watcher->state) :
 							    stock_fd(&watcher->stock), .events = POLLIN },
 				 { .fd = other_fd, .events = POLLIN } };
-	int error = 0, got = poll(fds, 2, wait_ms(watcher, timeout_ms));
+	int error = 0, got;
 
+	if (watcher->many)
+		fds[0].events = 0;      /* nor is the ring asked: the time is what wakes us */
+	got = poll(fds, 2, wait_ms(watcher, timeout_ms));
 	if (got < 0 && errno != EINTR)
 		return -errno;
 	if (got < 0)
