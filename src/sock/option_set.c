@@ -144,6 +144,8 @@ static int row_apply(const struct option_set *set, const struct option_row *row,
 		return 0;               /* the usual one: there is nothing to give */
 	if (row->option == ELEVEN_OPTION_TOS)
 		given &= 0xfc;
+	if (row->option == ELEVEN_OPTION_FIN_WAIT_2 && value < 0)
+		given = 1;              /* not waited for; 0 would be for ever */
 	return target->call(target->stack, target->handle, row->option, given, target->now);
 }
 

@@ -78,7 +78,7 @@ void recovery_sent(struct tcp *tcp, struct tcb *tcb, struct seq seq, struct seq 
 		scoreboard_doubt(&tcb->sb, &tcp->sent);
 	if (tcb->want.tail_probe)
 		return;
-	timer_loss_probe(tcp, tcb);
+	timer_loss_probe(tcp, tcb, seq_distance(end, tcb->snd.una));    /* SND.NXT moves after this */
 }
 
 bool recovery_lost(struct tcp *tcp, struct tcb *tcb, struct seq *seq, struct seq *end)

@@ -161,7 +161,7 @@ void timer_acked(struct tcp *tcp, struct tcb *tcb)
 }
 
 /* RFC 8985 §7.2. */
-void timer_loss_probe(struct tcp *tcp, struct tcb *tcb)
+void timer_loss_probe(struct tcp *tcp, struct tcb *tcb, uint32_t flight_bytes)
 {
 	uint64_t rto = tcb->deadline[SLOT_RETRANSMISSION];
 
@@ -170,7 +170,7 @@ void timer_loss_probe(struct tcp *tcp, struct tcb *tcb)
 		return;
 	rto = rto == TIME_NEVER ? tcb->rtt.rto_ns : rto > tcp->now ? rto - tcp->now : 0;
 	tcb->loss_probe = true;
-	timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + tlp_timeout(tcb->rtt.srtt_ns, flight(tcb) <= tcb->snd.mss,
+	timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + tlp_timeout(tcb->rtt.srtt_ns, flight_bytes <= tcb->snd.mss,
 							      DETECTOR_ACK_DELAY_NS,
 							      tcp->config.loss_timer_margin ?
 							      tcp->config.loss_timer_margin : tcp->clock_step, rto));
@@ -183,7 +183,7 @@ void timer_loss(struct tcp *tcp, struct tcb *tcb, uint64_t wait_ns)
 		tcb->loss_probe = false;
 		timer_arm(tcp, tcb, SLOT_LOSS, tcp->now + wait_ns + tcp->config.loss_timer_margin);
 	} else if (flight(tcb) > 0) {
-		timer_loss_probe(tcp, tcb);
+		timer_loss_probe(tcp, tcb, flight(tcb));
 	}
 }
 
@@ -332,7 +332,7 @@ static void timeout_keepalive(struct tcp *tcp, struct tcb *tcb)
 {
 	uint64_t due = tcb->last_heard + tcb->keepalive_idle;
 
-	if (flight(tcb) || unsent(tcb)) {       /* the retransmission timer watches over this */
+	if (flight(tcb) || unsent(tcb) || (tcb->fin_queued && !tcb->fin_acked)) {       /* others watch over this */
 		timer_arm(tcp, tcb, SLOT_KEEPALIVE, tcp->now + tcb->keepalive_idle);
 		return;
 	}

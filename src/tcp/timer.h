@@ -23,7 +23,7 @@ void timer_orphaned(struct tcp *tcp, struct tcb *tcb);          /* the program g
 void timer_time_wait(struct tcp *tcp, struct tcb *tcb);         /* 2 MSL start over */
 /* After an ACK: wait_ns until something reordered counts as lost, 0: nothing does; else the probe of the tail. */
 void timer_loss(struct tcp *tcp, struct tcb *tcb, uint64_t wait_ns);
-void timer_loss_probe(struct tcp *tcp, struct tcb *tcb);        /* new text went: the probe starts over */
+void timer_loss_probe(struct tcp *tcp, struct tcb *tcb, uint32_t flight_bytes); /* new text went: anew */
 void timer_probed(struct tcp *tcp, struct tcb *tcb);            /* it is about to go: the RTO starts over */
 /* Nothing may be sent and nothing is in flight although text waits: probe the window (§3.8.6.1). */
 void timer_persist(struct tcp *tcp, struct tcb *tcb);

@@ -105,6 +105,16 @@ static void rst_at_sack_edge(struct script *s, const struct place *p)
 	quiet(s);
 }
 
+/* Behind the peer's FIN there is no text, so none is reported that a RST could be at the edge of. */
+static void rst_behind_fin(struct script *s, const struct place *p)
+{
+	in_f(s, ". %u:%u(10) ack %u win 65535", p->nxt + 10, p->nxt + 20, acked(p));
+	drain(s);
+	in_f(s, "R %u:%u(0)", p->nxt + 20, p->nxt + 20);
+	answers_ack(s, p);
+	assert_int_equal(s->last.options.sack_count, 0);
+}
+
 static void rst_before_nxt(struct script *s, const struct place *p)
 {
 	in_f(s, "R %u:%u(0)", p->nxt - 1, p->nxt - 1);
@@ -122,6 +132,17 @@ static void syn_anywhere(struct script *s, const struct place *p)
 	answers_ack(s, p);
 	in_f(s, "S %u:%u(0) win 1000", p->nxt - 1000, p->nxt - 1000);
 	answers_ack(s, p);
+}
+
+/* RFC 793's answer, where FreeBSD's net.inet.tcp.insecure_syn asks for it. */
+static void syn_resets(struct script *s, const struct place *p)
+{
+	s->tcp->config.syn_in_window = 1;
+	in_f(s, "S %u:%u(0) win 1000", p->nxt, p->nxt);
+	assert_true(out_any(s));
+	assert_true(s->last.rst);
+	quiet(s);
+	assert_int_equal(taken(s, RULE_SYN_RESET), 1);
 }
 
 static void syn_of_rebooted_peer(struct script *s, const struct place *p)
@@ -430,6 +451,17 @@ static void orphan_syn(struct script *s, const struct place *p)
 	assert_int_equal(tcp_close(s->tcp, s->h, s->now), 0);
 	in_f(s, "S %u:%u(0) win 65535", p->nxt + 5, p->nxt + 5);
 	answers_ack(s, p);
+}
+
+/* TCP_LINGER2 below 0: the least time in FIN-WAIT-2 that there is. */
+static void orphan_not_waited_for(struct script *s, const struct place *p)
+{
+	option(s, ELEVEN_OPTION_FIN_WAIT_2, 1);
+	assert_int_equal(tcp_close(s->tcp, s->h, s->now), 0);
+	in_f(s, ". %u:%u(0) ack %u win 65535", p->nxt, p->nxt, p->ack);
+	pass(s, 1);
+	quiet(s);
+	assert_int_equal(s->tcp->time_wait.used, 0);
 }
 
 static void orphan_fin(struct script *s, const struct place *p)
