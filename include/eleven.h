@@ -115,6 +115,12 @@ ELEVEN_API void eleven_config_init(struct eleven_config *config, enum eleven_pro
 ELEVEN_API const struct eleven_config_row *eleven_config_row(unsigned index);
 /* Sets one value by name. -ENOENT: no such name; -ERANGE: outside its bounds. */
 ELEVEN_API int eleven_config_set(struct eleven_config *config, const char *name, uint64_t value);
+/*
+ * Other values for a stack that runs, all but those that size its memory, its keys and what its links were made with:
+ * they hold for what is opened from now on, and for open connections where they are asked each time.  -EINVAL: out of
+ * bounds, nothing is changed.
+ */
+ELEVEN_API int eleven_reconfigure(struct eleven *stack, const struct eleven_config *config);
 
 /* ---------------------------------------------------------------- stack */
 

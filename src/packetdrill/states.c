@@ -2,6 +2,7 @@
 /* States of all connections, for whoever watches from outside; see states.h. */
 #include "packetdrill/states.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,16 @@ static const char *const names[ELEVEN_STATES] = {
 
 static void endpoint_print(char *out, size_t room, const struct eleven_endpoint *endpoint)
 {
-	const uint8_t *at = endpoint->address.bytes + 12;
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char text[INET6_ADDRSTRLEN];
 
-	snprintf(out, room, "%u.%u.%u.%u:%u", at[0], at[1], at[2], at[3], endpoint->port);
+	if (memcmp(endpoint->address.bytes, mapped, sizeof(mapped)) == 0) {
+		inet_ntop(AF_INET, endpoint->address.bytes + 12, text, sizeof(text));
+		snprintf(out, room, "%s:%u", text, endpoint->port);
+	} else {
+		inet_ntop(AF_INET6, endpoint->address.bytes, text, sizeof(text));
+		snprintf(out, room, "[%s]:%u", text, endpoint->port);
+	}
 }
 
 static size_t states_print(const struct world *world, char *text)
@@ -28,8 +36,8 @@ static size_t states_print(const struct world *world, char *text)
 	uint64_t cursor = 0;
 	size_t at = 0;
 
-	while (eleven_status_next(world->stack, &cursor, &status) && at < TEXT_MAX - 128) {
-		char local[32], remote[32];
+	while (eleven_status_next(world->stack, &cursor, &status) && at < TEXT_MAX - 192) {
+		char local[64], remote[64];
 
 		endpoint_print(local, sizeof(local), &status.local);
 		endpoint_print(remote, sizeof(remote), &status.remote);
@@ -38,21 +46,37 @@ static size_t states_print(const struct world *world, char *text)
 	return at;
 }
 
+static char written[TEXT_MAX];          /* what the file has; of the one stack there is at a time */
+
+static void file_write(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	if (!file)
+		return;
+	fputs(text, file);
+	fclose(file);
+}
+
 void states_write(struct world *world)
 {
-	static char before[TEXT_MAX], now[TEXT_MAX];
+	static char now[TEXT_MAX];
 	const char *path = getenv("PD_STATE_FILE");
-	FILE *file;
 
 	if (!path)
 		return;
 	now[states_print(world, now)] = '\0';
-	if (strcmp(before, now) == 0)
+	if (strcmp(written, now) == 0)
 		return;
-	memcpy(before, now, sizeof(before));
-	file = fopen(path, "w");
-	if (!file)
-		return;
-	fputs(now, file);
-	fclose(file);
+	memcpy(written, now, sizeof(written));
+	file_write(path, now);
+}
+
+void states_end(void)
+{
+	const char *path = getenv("PD_STATE_FILE");
+
+	if (path && written[0])
+		file_write(path, "");
+	written[0] = '\0';
 }

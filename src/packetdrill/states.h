@@ -7,5 +7,7 @@
 
 /* Rewrites it if any state is another than at the last call; nothing without PD_STATE_FILE. */
 void states_write(struct world *world);
+/* The stack is gone, and its connections with it. */
+void states_end(void);
 
 #endif

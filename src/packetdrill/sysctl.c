@@ -69,6 +69,9 @@ static const struct row freebsd_rows[] = {
 	{ "net.inet.tcp.path_mtu_discovery", "path_mtu_discovery", 1, 0, false },
 	{ "net.inet.tcp.ecn.enable", "ecn", 1, 0, false },
 	{ "net.inet.tcp.recvbuf_auto", "receive_autotuning", 1, 0, false },
+	{ "net.inet.tcp.drop_synfin", "syn_fin_opens", 1, 0, true },
+	{ "net.inet.tcp.syncookies", "syn_cookies", 1, 0, false },
+	{ "net.inet.tcp.syncache.rexmtlimit", "syn_ack_retries_max", 1, 0, false },
 };
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
@@ -155,7 +158,7 @@ bool sysctl_linux_set(struct settings *settings, const char *name, const char *v
 		config_put(&settings->config, "retries_orphan_max",
 			   strtoull(value, NULL, 10) ? strtoull(value, NULL, 10) : RETRIES_ORPHAN_DEFAULT);
 	else
-		return rows_put(settings, linux_rows, ROWS(linux_rows), name, strtoull(value, NULL, 10));
+		return rows_put(settings, linux_rows, ROWS(linux_rows), name, strtoull(value, NULL, 0));
 	return true;
 }
 

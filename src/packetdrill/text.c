@@ -331,8 +331,10 @@ ssize_t drill_send_fast(struct world *world, struct file *file, const struct iov
 			const struct sockaddr *address, socklen_t length)
 {
 	struct eleven_status status;
-	int result;
+	int result = world_begin(world);
 
+	if (result < 0)
+		return result;
 	if (!(world->settings.config.fast_open & 1))
 		return -EOPNOTSUPP;
 	if (file->connecting != CONNECT_NONE)

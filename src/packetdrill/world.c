@@ -68,6 +68,7 @@ void world_destroy(struct world *world)
 		file_forget(world, i);
 	if (world->stack)
 		munmap(world->stack, world->stack_bytes);
+	states_end();
 	pthread_cond_destroy(&world->handed_over);
 	pthread_mutex_destroy(&world->lock);
 	free(world);
@@ -100,14 +101,33 @@ void world_own(struct world *world, uint32_t address)
 		world->interfaces++;
 }
 
+/* What was set anew since: sysctls, of a stack that runs. */
+static void settings_renew(struct world *world)
+{
+	struct settings *settings = &world->settings;
+
+	if (memcmp(&settings->config, &world->configured, sizeof(world->configured)) != 0 &&
+	    eleven_reconfigure(world->stack, &settings->config) == 0)
+		world->configured = settings->config;
+	if (settings->fast_open_key_given &&
+	    !(world->fast_open_key_set &&
+	      memcmp(settings->fast_open_key, world->fast_open_key, sizeof(world->fast_open_key)) == 0)) {
+		world->fast_open_key_set = true;
+		eleven_fast_open_key(world->stack, settings->fast_open_key);
+		memcpy(world->fast_open_key, settings->fast_open_key, sizeof(world->fast_open_key));
+	}
+}
+
 int world_begin(struct world *world)
 {
 	struct settings *settings = &world->settings;
 	void *memory;
 
 	settings_read(settings);
-	if (world->stack)
+	if (world->stack) {
+		settings_renew(world);
 		return 0;
+	}
 	world->stack_bytes = eleven_size(&settings->config);
 	if (world->stack_bytes == 0)
 		return -EINVAL;
@@ -120,8 +140,8 @@ int world_begin(struct world *world)
 		world->stack = NULL;
 		return -EINVAL;
 	}
-	if (settings->fast_open_key_given)
-		eleven_fast_open_key(world->stack, settings->fast_open_key);
+	world->configured = settings->config;
+	settings_renew(world);
 	world_own(world, settings->local);
 	if (settings->local_v6_given)
 		world_own_v6(world, &settings->local_v6);

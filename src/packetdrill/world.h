@@ -60,6 +60,9 @@ struct call {
 struct world {
 	pthread_mutex_t lock;
 	struct settings settings;
+	struct eleven_config configured;        /* what the stack has of it */
+	uint8_t fast_open_key[16];              /* and its key, if it was given one */
+	bool fast_open_key_set;
 	struct eleven *stack;   /* NULL until the first socket */
 	size_t stack_bytes;
 	uint64_t now_ns;

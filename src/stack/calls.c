@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "stack/config.h"
 #include "stack/stack.h"
 
 static struct address address_given(const struct eleven_address *given)
@@ -137,6 +138,15 @@ int eleven_option_get(const struct eleven *stack, eleven_handle connection, enum
 void eleven_fast_open_key(struct eleven *stack, const uint8_t key[16])
 {
 	tcp_fast_open_key(stack->tcp, key);
+}
+
+int eleven_reconfigure(struct eleven *stack, const struct eleven_config *config)
+{
+	if (!config_valid(config))
+		return -EINVAL;
+	stack->dont_fragment = config->path_mtu_discovery;
+	tcp_configure(stack->tcp, config);
+	return 0;
 }
 
 bool eleven_signal(struct eleven *stack, struct eleven_signal *signal)

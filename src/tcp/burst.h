@@ -12,5 +12,8 @@
 
 /* The text [seq, seq + bytes) goes for the first time, and `more` bytes behind it may go at once: is it the last? */
 bool burst_ends(const struct tcp *tcp, struct tcb *tcb, struct seq seq, uint32_t bytes, uint32_t more);
+/* The same of [seq, end), which goes again, of what was sent as one up to `whole`; cwnd has room for `room` bytes. */
+bool burst_again_ends(const struct tcp *tcp, struct tcb *tcb, struct seq seq, struct seq end, struct seq whole,
+		      uint32_t room);
 
 #endif

@@ -70,6 +70,7 @@ void recovery_sent(struct tcp *tcp, struct tcb *tcb, struct seq seq, struct seq 
 			rule(tcp, tcb, SCOREBOARD_FULL);
 		return;
 	}
+	tcb->sb.apart = tcp->config.push_bursts && seq_eq(seq, tcb->snd.burst_start);
 	scoreboard_sent(&tcb->sb, &tcp->sent, seq, end, (uint16_t)segment, tcp->now, tcb->delivered,
 			(uint32_t)tcp->config.sent_records_each);
 	if (tcb->sb.blind)

@@ -106,8 +106,9 @@ void scoreboard_sent(struct scoreboard *sb, struct pool *pool, struct seq seq, s
 		     uint64_t now, uint64_t delivered, uint32_t most)
 {
 	struct sent *last = sb->tail == NONE ? NULL : at(pool, sb->tail), *r;
-	bool extends = last && tail_extends(sb, last, seq, segment, now, delivered);
+	bool extends = last && !sb->apart && tail_extends(sb, last, seq, segment, now, delivered);
 
+	sb->apart = false;
 	CHECK(last == NULL || sb->blind || seq_eq(last->end, seq));
 	if (sb->blind)
 		return;

@@ -61,6 +61,7 @@ struct scoreboard {
 	uint32_t again_bytes;           /* sent again and on its way */
 	uint32_t sacked_segments;       /* since something is sacked: RFC 8985's segs_sacked */
 	bool blind;                     /* something is in flight that has no record */
+	bool apart;                     /* what is sent next begins a record of its own */
 };
 
 /* What an ACK delivered, summed up over its cumulative number and its SACK blocks. */

@@ -174,10 +174,11 @@ static void chunk_again(const struct tcb *tcb, struct chunk *chunk, struct seq s
 static bool lost_segment(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 {
 	uint32_t most, bytes, mss = options_mss_now(tcp, tcb);
-	struct seq seq, end;
+	struct seq seq, end, whole;
 
 	if (!recovery_lost(tcp, tcb, &seq, &end))
 		return false;
+	whole = end;
 	most = cwnd_room(tcb);
 	bytes = seq_distance(end, seq);
 	/* Beyond the peer's window, should it have shrunk, goes only what is oldest (MAY-7 is not used). */
@@ -192,6 +193,8 @@ static bool lost_segment(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 		end = seq_add(seq, bytes);
 	}
 	chunk_again(tcb, chunk, seq, end);
+	if (tcp->config.push_bursts)
+		chunk->push |= burst_again_ends(tcp, tcb, seq, end, whole, cwnd_room(tcb));
 	return true;
 }
 

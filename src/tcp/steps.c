@@ -94,7 +94,7 @@ void segment_trim(const struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 
 		seg->text_bytes = seq_lt(text, edge) ? seq_distance(edge, text) : 0;
 		seg->fin = false;
-		tcb->want.ack_now = true;       /* the rest will have to come again: tell at once */
+		tcb->want.ack_now |= seg->has_ack && !seg->rst; /* the rest will have to come again: tell at once */
 	}
 }
 
@@ -248,7 +248,11 @@ static bool second_check_rst(struct work *w)
 	if (!w->seg.rst)
 		return true;
 	tcp->resets_received++;
-	if (!seq_eq(w->seg.seq, tcb->rcv.nxt) && !rst_before_fin(w) && !rst_at_sack_edge(w) &&
+	if (!linux_epipe && seq_lt(w->seq, tcb->rcv.nxt)) {
+		rule(tcp, tcb, SEQ_UNACCEPTABLE_RST);           /* RFC 5961 §3.2 asks for SEG.SEQ, not for its text */
+		return false;
+	}
+	if (!seq_eq(w->seq, tcb->rcv.nxt) && !rst_before_fin(w) && !rst_at_sack_edge(w) &&
 	    !tcp->config.rst_in_window) {
 		rule(tcp, tcb, RST_CHALLENGE);
 		output_challenge(tcp, tcb);
@@ -274,7 +278,8 @@ static bool second_check_rst(struct work *w)
 		return false;
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
-		tcb_closed(tcp, tcb, RULE_RST_CLOSED, 0);
+		/* The RFC has nothing to tell here; Linux and FreeBSD tell whoever still holds it. */
+		tcb_closed(tcp, tcb, RULE_RST_CLOSED, ECONNRESET);
 		return false;
 	case TCP_TIME_WAIT:
 		if (tcp->config.time_wait_ignores_rst)
@@ -301,6 +306,7 @@ static bool fourth_check_syn(struct work *w)
 	if (!w->seg.syn)
 		return true;
 	if (tcb->state == TCP_SYN_RECEIVED && tcb->kind == KIND_SYN_RECEIVED) {
+		tcb->want.ack_now = false;
 		tcb_set_state(w->tcp, tcb, TCP_LISTEN, RULE_SYN_LISTEN);
 		return false;
 	}
@@ -403,6 +409,7 @@ static bool fifth_check_ack(struct work *w)
 	}
 	if (syn_unacked(tcb) && !ack_is_new(tcb, w->seg.ack)) {
 		rule(tcp, tcb, ACK_SYN_RECEIVED_RST);
+		tcb->want.ack_now = false;
 		output_reset_at(tcp, tcb, w->seg.ack);
 		return false;
 	}
@@ -426,10 +433,12 @@ static bool fifth_check_ack(struct work *w)
 			return true;
 		tcb_closed(tcp, tcb, RULE_ACK_LAST_CLOSED, 0);
 		return false;
+	case TCP_TIME_WAIT:             /* "acknowledge it": what says more than that the peer knows all (Fifth) */
+		tcb->want.ack_now |= w->had_text || w->seg.fin || !seq_eq(w->seq, tcb->rcv.nxt);
+		return true;
 	case TCP_ESTABLISHED:
 	case TCP_FIN_WAIT_2:            /* "the user's CLOSE can be acknowledged": ACKED was signalled */
 	case TCP_CLOSE_WAIT:
-	case TCP_TIME_WAIT:             /* a FIN that comes again was dealt with in First */
 		return true;
 	case TCP_CLOSED:
 	case TCP_LISTEN:

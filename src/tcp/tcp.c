@@ -2,6 +2,9 @@
 /* The beginning of a TCP: its pools and tables in the memory it was given. */
 #include "tcp/tcp.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "tcp/connection.h"
 
 struct layout {
@@ -93,6 +96,13 @@ static void secrets_init(struct tcp *tcp, const struct eleven_config *config)
 		keys[i]->k1 = siphash(&secret, text, sizeof(text));
 	}
 	random_seed(&tcp->random, siphash(&secret, "chance", 6) ^ config->seed);
+}
+
+void tcp_configure(struct tcp *tcp, const struct eleven_config *config)
+{
+	size_t sizes = offsetof(struct eleven_config, initial_window);          /* those of memory stand before it */
+
+	memcpy((uint8_t *)&tcp->config + sizes, (const uint8_t *)config + sizes, sizeof(*config) - sizes);
 }
 
 struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct trace *trace, uint64_t now)

@@ -109,6 +109,8 @@ int tcp_option_set(struct tcp *tcp, eleven_handle handle, enum eleven_option opt
 int tcp_option_get(const struct tcp *tcp, eleven_handle handle, enum eleven_option option, uint64_t *value);
 
 void tcp_fast_open_key(struct tcp *tcp, const uint8_t key[16]);
+/* All values but those that size memory. */
+void tcp_configure(struct tcp *tcp, const struct eleven_config *config);
 
 bool tcp_signal(struct tcp *tcp, struct eleven_signal *signal);
 

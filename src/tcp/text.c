@@ -363,6 +363,8 @@ bool eighth_check_fin(struct work *w)
 		return true;            /* not yet: text before it is missing */
 	tcb->rcv.nxt = seq_add(tcb->rcv.nxt, 1);
 	tcb->rcv.edge = seq_max(tcb->rcv.edge, tcb->rcv.nxt);
+	if (tcp->config.profile != ELEVEN_LINUX)
+		tcb->rcv.edge = seq_add(tcb->rcv.edge, 1);      /* a FIN takes no room */
 	tcb->fin_received = true;
 	tcb->want.ack_now = true;
 	if (tcp->config.profile == ELEVEN_LINUX)

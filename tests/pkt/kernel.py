@@ -14,10 +14,12 @@ import time
 
 from plugin import SLOTS
 
-TUNSETIFF, IFF_TUN, IFF_NO_PI, CLONE_NEWNET = 0x400454ca, 1, 0x1000, 0x40000000
+TUNSETIFF, IFF_TUN, IFF_NO_PI, IFF_VNET_HDR, CLONE_NEWNET = 0x400454ca, 1, 0x1000, 0x4000, 0x40000000
+GSO_TCPV4, GSO_TCPV6 = 1, 4
 SYSCTLS = {"tcp_rmem": "4096 131072 6291456", "tcp_wmem": "4096 16384 4194304", "tcp_ecn": "0",
            "tcp_no_metrics_save": "1"}
 PATIENCE_S = 3
+VNET_HDR_BYTES = 10
 
 
 class Kernel:
@@ -28,7 +30,8 @@ class Kernel:
         if self.library.unshare(CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "a network namespace")
         self.tun = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(self.tun, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI))
+        fcntl.ioctl(self.tun, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI | IFF_VNET_HDR))
+        self.mss = int(next((word[4:] for word in flags.split(",") if word.startswith("mss=")), "0"))
         mtu = next((word[4:] for word in flags.split(",") if word.startswith("mtu=")), "1500")
         for command in ("link set lo up", "addr add 192.168.0.1/16 dev tun0", f"link set tun0 up mtu {mtu}",
                         "route add default dev tun0"):
@@ -64,13 +67,15 @@ class Kernel:
         time.sleep(us / 1e6)
 
     def packet_send(self, packet):
-        os.write(self.tun, packet)
+        """As packetdrill does: with --mss a TCP packet says that it was made of segments of that size."""
+        kind = {4: GSO_TCPV4, 6: GSO_TCPV6}[packet[0] >> 4] if self.mss and 6 in packet[6:10:3] else 0
+        os.write(self.tun, struct.pack("=BBHHHH", 0, kind, 0, self.mss if kind else 0, 0, 0) + packet)
 
     def packet_receive(self):
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             if select.select([self.tun], [], [], 0.1)[0]:
-                packet = os.read(self.tun, 65536)
+                packet = os.read(self.tun, 65536)[VNET_HDR_BYTES:]
                 if packet[0] >> 4 == 4:
                     return packet, self.now_us()
         return None

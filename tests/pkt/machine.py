@@ -92,8 +92,9 @@ class Machine:
         self.tolerance_us = int(self.options.get("tolerance_usecs", TOLERANCE_US))
         self.tolerance_percent = float(self.options.get("tolerance_percent", 0))
         self.tick_us = int(self.options.get("tcp_ts_tick_usecs", 0) or 0)
-        if "mtu" in self.options:
-            flags += f",mtu={self.options['mtu']}"
+        for name in ("mtu", "mss"):
+            if name in self.options:
+                flags += f",{name}={self.options[name]}"
         self.tolerance_us = max(self.tolerance_us, getattr(under_test, "TOLERANCE_US", 0))
         self.sysctls = sysctls
         self.plugin = under_test(library, flags)
@@ -102,7 +103,7 @@ class Machine:
         self.tuple = None               # (local port, remote port) of the connection under test
         self.kind = "none"              # none, new, listening, passive, connecting, active
         self.local_isn = self.script_isn = self.remote_isn = 0
-        self.local_isn_known = False
+        self.local_isn_known = self.remote_isn_known = False
         self.ts_map, self.ts_first = {}, None
         self.held = []                  # packets read and not matched yet
         self.last_in = None
@@ -111,6 +112,13 @@ class Machine:
     def live(self, fd):
         fd = calls.number(fd)
         return self.fds.get(fd, fd if fd < 0 else 1000000 + fd)
+
+    def socket_error(self, fd):
+        """SO_ERROR of a socket of the script."""
+        import ctypes
+        error, size = ctypes.c_int(-1), ctypes.c_uint(4)
+        self.plugin.getsockopt(self.live(fd), 1, 4, ctypes.byref(error), ctypes.byref(size))
+        return error.value
 
     # ---- time
 
@@ -220,8 +228,8 @@ class Machine:
         if self.kind in ("none", "listening"):
             self.kind, self.tuple = "passive", (calls.PORT, self.port_next())
             self.remote_isn, self.local_isn_known, self.ts_map, self.ts_first = packet.seq, False, {}, None
-        if self.kind == "active" and packet.flags & 2:
-            self.remote_isn = packet.seq
+        if self.kind == "active" and packet.flags & 2 and not self.remote_isn_known:
+            self.remote_isn, self.remote_isn_known = packet.seq, True
         if self.tuple is None or self.tuple[0] is None:
             raise Failure("a packet in for a connection that was not seen yet")
         syn = bool(packet.flags & 2)
@@ -279,6 +287,7 @@ class Machine:
             if self.kind == "connecting" and segment.flags & 0x12 == 2 and segment.dport == calls.PORT:
                 self.kind, self.tuple = "active", (segment.sport, segment.dport)
                 self.local_isn_known, self.ts_map, self.ts_first, self.remote_isn = False, {}, None, 0
+                self.remote_isn_known = False
             if self.tuple == (segment.sport, segment.dport):
                 return segment, at
 

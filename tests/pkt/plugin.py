@@ -54,3 +54,9 @@ class Plugin:
         if self.netdev_receive(buffer, ctypes.byref(length), ctypes.byref(time)) != 0:
             raise RuntimeError("netdev_receive() refused")
         return (buffer.raw[:length.value], time.value) if length.value else None
+
+    def packet_receive_now(self):
+        """What has been sent by now and not been received, without waiting; None: nothing."""
+        now = self.now_us()
+        got = self.packet_receive()
+        return got[0] if got and got[1] <= now else None

@@ -161,6 +161,35 @@ static void test_memory_is_touched_lazily(void **state)
 	free(block);
 }
 
+/* A stack that runs takes other values, but no other sizes. */
+static void test_reconfigure(void **state)
+{
+	struct eleven_config config;
+	uint8_t *block, *memory;
+	struct eleven *stack;
+	eleven_handle handle;
+	size_t bytes;
+
+	(void)state;
+	eleven_config_init(&config, ELEVEN_MODERN);
+	config.connections_max = 2;
+	config.seed = 1;
+	bytes = eleven_size(&config);
+	block = calloc(1, bytes + 63);
+	assert_non_null(block);
+	memory = block + (-(uintptr_t)block & 63);
+	assert_int_equal(eleven_create(&stack, memory, bytes, &config, 1), 0);
+	config.fast_open = 0;
+	config.connections_max = 1000;
+	assert_int_equal(eleven_reconfigure(stack, &config), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(eleven_open(stack, &handle, 1), 0);
+	assert_int_not_equal(eleven_open(stack, &handle, 1), 0);
+	config.rto_least = config.rto_most + 1;
+	assert_int_equal(eleven_reconfigure(stack, &config), -EINVAL);
+	free(block);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_smallest_stacks),
 		cmocka_unit_test(test_V33_create_refuses),
 		cmocka_unit_test(test_memory_is_touched_lazily),
+		cmocka_unit_test(test_reconfigure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

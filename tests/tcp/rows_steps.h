@@ -56,6 +56,8 @@ static void gap(struct script *s, const struct place *p)
 static void gap_after_fin(struct script *s, const struct place *p)
 {
 	in_f(s, ". %u:%u(10) ack %u win 65535", p->nxt + 10, p->nxt + 20, acked(p));
+	if (p->state == ELEVEN_TIME_WAIT)
+		answers_ack(s, p);
 	quiet(s);
 	assert_int_equal(taken(s, RULE_TEXT_AFTER_FIN), 1);
 }
@@ -381,6 +383,8 @@ static void text_fills_gap(struct script *s, const struct place *p)
 static void text_after_fin(struct script *s, const struct place *p)
 {
 	in_f(s, "P. %u:%u(5) ack %u win 65535", p->nxt, p->nxt + 5, acked(p));
+	if (p->state == ELEVEN_TIME_WAIT)       /* Fifth, TIME-WAIT: any acceptable segment is acknowledged (T250) */
+		answers_ack(s, p);
 	quiet(s);
 	assert_int_equal(taken(s, RULE_TEXT_AFTER_FIN), 1);
 }
