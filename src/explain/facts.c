@@ -62,6 +62,17 @@ static int look(const struct facts_options *options, const struct view *before, 
 	return error;
 }
 
+static void ports_count(struct facts *facts)
+{
+	facts->local_ports = calloc(65536, sizeof(*facts->local_ports));
+	facts->remote_ports = calloc(65536, sizeof(*facts->remote_ports));
+	CHECK(facts->local_ports != NULL && facts->remote_ports != NULL);
+	for (size_t i = 0; i < facts->view.count; i++) {
+		facts->local_ports[facts->view.conns[i].local.port]++;
+		facts->remote_ports[facts->view.conns[i].remote.port]++;
+	}
+}
+
 int facts_read(struct facts *facts, const struct facts_options *options)
 {
 	struct timespec apart = { (time_t)(options->apart_ns / SECOND_NS), (long)(options->apart_ns % SECOND_NS) };
@@ -96,6 +107,7 @@ int facts_read(struct facts *facts, const struct facts_options *options)
 		facts->before_index[i] = &facts->before.conns[i];
 	qsort(facts->before_index, facts->before.count, sizeof(*facts->before_index), cookie_compare);
 	listeners_collect(&facts->listeners, &facts->view);
+	ports_count(facts);
 	return 0;
 }
 
@@ -103,6 +115,8 @@ void facts_free(struct facts *facts)
 {
 	listeners_free(&facts->listeners);
 	uses_free(&facts->uses);
+	free(facts->local_ports);
+	free(facts->remote_ports);
 	free(facts->before_index);
 	view_free(&facts->before);
 	view_free(&facts->view);
@@ -111,6 +125,19 @@ void facts_free(struct facts *facts)
 const struct conn_view *facts_listener(const struct facts *facts, const struct conn_view *conn)
 {
 	return listeners_find(&facts->listeners, conn);
+}
+
+/* A service has many connections with one port of its own, and a client many to one port of the other side. */
+bool facts_serves(const struct facts *facts, const struct conn_view *conn)
+{
+	uint32_t here = facts->local_ports[conn->local.port], there = facts->remote_ports[conn->remote.port];
+	struct conn_view turned = { .family = conn->family, .local = conn->remote, .netns = conn->netns };
+
+	if (facts_listener(facts, conn) != NULL)
+		return true;
+	if (listeners_find(&facts->listeners, &turned) != NULL)
+		return false;
+	return here != there ? here > there : conn->remote.port >= facts->port_low;
 }
 
 static bool owned_by(const struct conn_view *conn, pid_t pid, int fd)
@@ -212,17 +239,26 @@ const char *facts_who(char out[FACTS_WHO_MAX], const struct conn_view *conn)
 	return out;
 }
 
+static int number_compare(const void *left, const void *right)
+{
+	int a = *(const int *)left, b = *(const int *)right;
+
+	return (a > b) - (a < b);
+}
+
 const char *facts_fds(char out[FACTS_WHO_MAX], const struct finding *finding)
 {
 	size_t used = 0, shown = 0;
+	int fds[8];
 
 	out[0] = '\0';
 	for (size_t i = 0; i < finding->owner_count && shown < 8; i++) {
-		if (finding->owners[i].fd < 0 || finding->owners[i].pid != finding->owners[0].pid)
-			continue;
-		used += (size_t)snprintf(out + used, FACTS_WHO_MAX - used, "%s%d", shown++ ? "," : "fd ",
-					 finding->owners[i].fd);
+		if (finding->owners[i].fd >= 0 && finding->owners[i].pid == finding->owners[0].pid)
+			fds[shown++] = finding->owners[i].fd;
 	}
+	qsort(fds, shown, sizeof(*fds), number_compare);
+	for (size_t i = 0; i < shown; i++)
+		used += (size_t)snprintf(out + used, FACTS_WHO_MAX - used, "%s%d", i ? "," : "fd ", fds[i]);
 	if (shown > 0 && finding->owner_count > shown && finding->owners[shown].pid == finding->owners[0].pid)
 		snprintf(out + used, FACTS_WHO_MAX - used, " and %zu more", finding->owner_count - shown);
 	return out;

@@ -34,6 +34,7 @@ struct facts {
 	const struct conn_view **before_index;
 	uint64_t apart_ns;
 	struct listeners listeners;
+	uint32_t *local_ports, *remote_ports;   /* connections of Linux's with each, 65536 */
 	struct uses uses;
 	struct lens_report report;      /* of the second look */
 	size_t dead_passed_over;        /* descriptors that the first did not look at, being too many */
@@ -58,6 +59,8 @@ bool facts_older(const struct facts *facts, const struct conn_view *conn, uint64
 /* In TIME_WAIT, and connect() may take its port again (tcp_tw_reuse: 1 always, 2 over loopback). */
 bool facts_reusable(const struct facts *facts, const struct conn_view *conn);
 const struct conn_view *facts_listener(const struct facts *facts, const struct conn_view *conn);
+/* It came in: there is a listener that made it, or, where that is gone, it looks so. */
+bool facts_serves(const struct facts *facts, const struct conn_view *conn);
 
 /* What all holders of a connection do with it. */
 struct handling {

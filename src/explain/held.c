@@ -134,10 +134,9 @@ static void held_judge(struct facts *facts, struct findings *findings, const str
 			    "stays until both are closed", other->comm, (int)other->pid, other->fd, (int)holder->pid,
 			    holder->fd);
 	else
-		finding_say(finding->why, "the descriptor came over fork(): whoever accepted or opened the "
-			    "connection has closed its own, but %s (%d) still has one, so no FIN is "
-			    "sent", holder->comm,
-			    (int)holder->pid);
+		finding_say(finding->why, "the descriptor came by fork(), or in a message (SCM_RIGHTS): whoever "
+			    "accepted or opened the connection has closed its own, but %s (%d) still has one, so no "
+			    "FIN is sent", holder->comm, (int)holder->pid);
 }
 
 void rules_held(struct facts *facts, struct findings *findings)

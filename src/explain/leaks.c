@@ -23,7 +23,7 @@ static const char *place(char out[TEXT_ENDPOINT_MAX + 8], struct facts *facts, c
 {
 	char text[TEXT_ENDPOINT_MAX];
 
-	if (facts_listener(facts, conn) != NULL || conn->remote.port >= facts->port_low)
+	if (facts_serves(facts, conn))
 		snprintf(out, TEXT_ENDPOINT_MAX + 8, "on :%u", conn->local.port);
 	else
 		snprintf(out, TEXT_ENDPOINT_MAX + 8, "to %s", text_endpoint_of(text, conn->family, &conn->remote));
@@ -32,8 +32,7 @@ static const char *place(char out[TEXT_ENDPOINT_MAX + 8], struct facts *facts, c
 
 static uint64_t place_key(struct facts *facts, const struct conn_view *conn)
 {
-	uint64_t port = facts_listener(facts, conn) != NULL || conn->remote.port >= facts->port_low ?
-			conn->local.port : conn->remote.port + 65536u;
+	uint64_t port = facts_serves(facts, conn) ? conn->local.port : conn->remote.port + 65536u;
 
 	return finding_key(port, conn->netns, 0);
 }
@@ -93,6 +92,14 @@ static void close_wait_words(struct finding *finding, const struct conn_view *co
 		    finding->count == 1 ? "" : "s", where, who,
 		    conn->sub & ELEVEN_SUB_ACCEPT_QUEUE ? "has not accepted it" : "never closed",
 		    fds[0] ? " " : "", fds);
+	/* Every program was looked into, and none has it. */
+	if (conn->owner_count == 0 && conn->inode != 0 && conn->owners_known && conn->source == VIEW_KERNEL) {
+		finding_say(finding->what, "CLOSE_WAIT  %zu socket%s %s - no program in sight has %s", finding->count,
+			    finding->count == 1 ? "" : "s", where, finding->count == 1 ? "it" : "them");
+		finding_say(finding->why, "its descriptor waits in a message that nobody has received (SCM_RIGHTS), "
+			    "or a program of another PID namespace has it");
+		return;
+	}
 	if (conn->sub & ELEVEN_SUB_ACCEPT_QUEUE)
 		finding_say(finding->why, "the peer has connected and closed, and the program did not call accept() "
 			    "meanwhile");
@@ -218,7 +225,8 @@ static void unread_judge(struct facts *facts, struct findings *findings, const s
 		finding_use(finding, &handling.use);
 	say_instead(instead, sizeof(instead), &handling, handling.owner != NULL ? handling.owner->fd : -1);
 	finding_say(finding->why, "the last of it came %llu ms ago; %s", (unsigned long long)last / 1000000,
-		    handling.reads ? "somebody waits for it and was not woken (edge-triggered?)" : instead);
+		    handling.reads && !handling.stopped ?
+		    "somebody waits for it and was not woken (edge-triggered?)" : instead);
 }
 
 /* ---------------------------------------------------------------- over, and still open */
@@ -236,8 +244,9 @@ static void dead_judge(struct facts *facts, struct findings *findings, const str
 			      handling.known && !handling.running ? CONFIDENCE_SURE : CONFIDENCE_LIKELY, conn);
 	facts_fds(fds, finding);
 	text_endpoint_of(local, conn->family, &conn->local);
-	finding_say(finding->what, "CLOSE  %zu descriptor%s of connections that are over - %s keeps %s", finding->count,
-		    finding->count == 1 ? "" : "s", facts_who(who, conn), fds);
+	finding_say(finding->what, "CLOSE  %zu descriptor%s that %s over - %s keeps %s", finding->count,
+		    finding->count == 1 ? " of a connection" : "s of connections", finding->count == 1 ? "is" : "are",
+		    facts_who(who, conn), fds);
 	if (!finding_is_new(finding))
 		return;
 	finding_evidence(finding, "tcpi_state", "pidfd_getfd, TCP_INFO", "CLOSE");

@@ -67,6 +67,11 @@ static int listener_fits(const struct conn_view *listener, const struct conn_vie
 	return listener->family == 6 && (listener->kernel == NULL || !listener->kernel->v6only) ? 1 : 0;
 }
 
+static bool has_queue(const struct conn_view *listener)
+{
+	return listener->recvq != VIEW_ABSENT && listener->recvq > 0;
+}
+
 const struct conn_view *listeners_find(const struct listeners *listeners, const struct conn_view *conn)
 {
 	const struct conn_view *best = NULL;
@@ -87,6 +92,8 @@ const struct conn_view *listeners_find(const struct listeners *listeners, const 
 		if (fit > best_fit) {
 			best_fit = fit;
 			best = listeners->list[low];
+		} else if (fit == best_fit && fit > 0 && conn->sub & ELEVEN_SUB_ACCEPT_QUEUE && !has_queue(best)) {
+			best = listeners->list[low];    /* of several (SO_REUSEPORT) one in whose queue something is */
 		}
 	}
 	return best;

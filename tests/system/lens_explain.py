@@ -94,7 +94,13 @@ def judge(name, words=(), level=None):
                           f"{name}: its name", f"{truth} {comms}"))
         if "tid" in truth:
             tids = {thread["tid"]: thread["doing"] for thread in finding["threads"]}
-            lines.append((truth["tid"] in tids and "futex" in tids[truth["tid"]], f"{name}: the right thread", finding))
+            lines.append((truth["tid"] in tids and truth.get("doing", "futex") in tids[truth["tid"]],
+                          f"{name}: the right thread", finding))
+        if "epoll" in truth:
+            seen = finding.get("epoll", {})
+            lines.append((truth["epoll"].items() <= seen.items(), f"{name}: the epoll set", finding))
+        if "says" in truth:
+            lines.append((truth["says"] in finding["what"] + finding["why"], f"{name}: says why", finding))
         lines.append((all(e["field"] and e["source"] for e in finding["evidence"]) and
                       (finding["level"] == "info" or len(finding["evidence"]) > 0) and finding["fix"] and
                       "\033" not in json.dumps(finding), f"{name}: evidence and a remedy", finding))
@@ -114,6 +120,9 @@ def rows_judge(situation, truth, lines):
     if "fds" not in truth or "bind" in truth:
         return
     rows = situation.json("netstat", "-aB")[1]
+    if "unowned" in truth:
+        told = {row["unowned"] for row in rows if "unowned" in row and "accept queue" in row["unowned"]}
+        lines.append((told == {truth["unowned"]}, f"{situation.name}: whose accept queue", told))
     for fd in truth["fds"]:
         found = [row for row in rows
                  if any((owner["pid"], owner["fd"]) == (truth["pid"], fd) for owner in row["owners"])]
@@ -165,7 +174,12 @@ def own_user(name, words=()):
         situation.end()
 
 
+NEEDED = {"healthy_nginx": "nginx", "healthy_redis": "redis-server", "healthy_sshd": "sshd"}
+
+
 def healthy(name, seconds):
+    if name in NEEDED and not shutil.which(NEEDED[name], path=os.environ["PATH"] + ":/usr/sbin"):
+        return [(None, name, f"{NEEDED[name]} is not installed")]
     situation = Situation(name)
     try:
         if "verdict" not in situation.truth:
@@ -196,6 +210,10 @@ JOBS = [
     (own_user, "descriptors_run_out"), (own_user, "time_wait_pile"), (own_user, "fin_wait2_orphan"),
     (own_user, "fin_wait2_half_close"), (own_user, "fin_wait1_window"), (own_user, "accept_queue"),
     (own_user, "window_zero"), (own_user, "bind_listener"), (own_user, "bind_time_wait"), (own_user, "bind_bound"),
+    (judge, "sent_to_another"), (judge, "on_its_way"), (judge, "epoll_thread"), (judge, "mapped"),
+    (judge, "leader_gone"), (judge, "sending_thread"), (judge, "stopped"), (judge, "group_full"), (judge, "destroyed"),
+    (healthy, "healthy_threads", 2), (healthy, "healthy_asyncio", 2), (healthy, "healthy_redis", 3),
+    (healthy, "healthy_sshd", 1),
     (healthy, "healthy_fork", 2), (healthy, "healthy_prefork", 2), (healthy, "healthy_pool", 6),
     (healthy, "healthy_half_close", 2), (healthy, "healthy_nginx", 3),
 ]
