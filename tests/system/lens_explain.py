@@ -212,6 +212,7 @@ JOBS = [
     (own_user, "window_zero"), (own_user, "bind_listener"), (own_user, "bind_time_wait"), (own_user, "bind_bound"),
     (judge, "sent_to_another"), (judge, "on_its_way"), (judge, "epoll_thread"), (judge, "mapped"),
     (judge, "leader_gone"), (judge, "sending_thread"), (judge, "stopped"), (judge, "group_full"), (judge, "destroyed"),
+    (judge, "losing_path"),
     (healthy, "healthy_threads", 2), (healthy, "healthy_asyncio", 2), (healthy, "healthy_redis", 3),
     (healthy, "healthy_sshd", 1),
     (healthy, "healthy_fork", 2), (healthy, "healthy_prefork", 2), (healthy, "healthy_pool", 6),

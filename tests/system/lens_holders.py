@@ -4,10 +4,13 @@ that are healthy.  Each is a function as in lens_situations.py."""
 import array
 import asyncio
 import ctypes
+import fcntl
+import itertools
 import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -152,6 +155,54 @@ def destroyed():
     subprocess.run(["ss", "-K", "-t", "sport", "=", f":{client.getsockname()[1]}"], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, check=False)
     return truth(verdict="dead-fd-not-closed", fds=[client.fileno(), served.fileno()])
+
+
+# ---------------------------------------------------------------- a path that loses
+
+def tun_open(address):
+    """A device of this network namespace; what is sent to it is read from the descriptor."""
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH", b"lossy", 0x1001))     # TUNSETIFF, IFF_TUN | IFF_NO_PI
+    for command in (f"ip address add {address}/24 dev lossy", "ip link set lossy up mtu 1500"):
+        subprocess.run(command.split(), check=True)
+    return fd
+
+
+def losing_path():
+    """Two namespaces, and between them a program that loses every tenth segment with text."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        ctypes.CDLL(None).unshare(0x40000000)
+        fd = tun_open("10.8.0.2")
+        server = socket.socket()
+        server.bind(("10.8.0.2", 0))
+        server.listen(1)
+        socket.send_fds(theirs, [str(server.getsockname()[1]).encode()], [fd])
+        sock, _ = server.accept()
+        while sock.recv(65536):
+            pass
+        signal.pause()
+    near = tun_open("10.8.0.1")
+    port, fds, _, _ = socket.recv_fds(ours, 10, 1)
+    count = itertools.count(1)
+
+    def carry(source, target):
+        while True:
+            packet = os.read(source, 2000)
+            if len(packet) < 500 or next(count) % 10:
+                os.write(target, packet)
+    for pair_of in ((near, fds[0]), (fds[0], near)):
+        threading.Thread(target=carry, args=pair_of, daemon=True).start()
+    client = socket.create_connection(("10.8.0.2", int(port)))
+    keep.append(client)
+
+    def send():
+        while True:
+            client.send(b"x" * 1400)
+            time.sleep(0.005)
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    return truth(verdict="path-losing-segments", fds=[client.fileno()])
 
 
 # ---------------------------------------------------------------- nothing wrong
