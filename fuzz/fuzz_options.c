@@ -27,8 +27,11 @@ static void round_trip(const struct tcp_options *options)
 	MUST(o->has_fast_open == options->has_fast_open);
 	MUST(!o->has_fast_open || (o->fast_open_bytes == options->fast_open_bytes &&
 				   memcmp(o->fast_open, options->fast_open, o->fast_open_bytes) == 0));
+	MUST(!o->has_accecn || (options->has_accecn && o->accecn_count == options->accecn_count &&
+				o->accecn_order == options->accecn_order &&
+				memcmp(o->accecn, options->accecn, sizeof(o->accecn)) == 0));
 	MUST(o->sack_count <= options->sack_count);
-	if (!o->has_mss && !o->has_wscale && !o->sack_permitted && !o->has_fast_open)
+	if (!o->has_mss && !o->has_wscale && !o->sack_permitted && !o->has_fast_open && !options->has_accecn)
 		MUST(o->sack_count == options->sack_count || (o->has_timestamps && o->sack_count == 3));
 	MUST(memcmp(o->sack, options->sack, o->sack_count * sizeof(o->sack[0])) == 0);
 }
@@ -61,6 +64,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	made.fast_open_bytes = (uint8_t)(what & 16 ? 4 + 2 * (choice_number(&c, 1) % 7) : 0);
 	for (unsigned i = 0; i < made.fast_open_bytes; i++)
 		made.fast_open[i] = (uint8_t)choice_number(&c, 1);
+	round_trip(&made);
+	made.has_accecn = true;
+	made.accecn_order = what & 32;
+	made.accecn_count = (uint8_t)choice_number(&c, 1) % (TCP_ACCECN_MAX + 1);
+	for (unsigned i = 0; i < made.accecn_count; i++)
+		made.accecn[i] = (uint32_t)choice_number(&c, 3);
+	round_trip(&made);
+	made.has_fast_open = false;
 	round_trip(&made);
 	return 0;
 }

@@ -21,6 +21,8 @@ static void options_compare(const struct tcp_options *a, const struct tcp_option
 	MUST(memcmp(a->sack, b->sack, a->sack_count * sizeof(a->sack[0])) == 0);
 	MUST(a->has_fast_open == b->has_fast_open && a->fast_open_bytes == b->fast_open_bytes);
 	MUST(memcmp(a->fast_open, b->fast_open, a->fast_open_bytes) == 0);
+	MUST(a->has_accecn == b->has_accecn && a->accecn_count == b->accecn_count);
+	MUST(a->accecn_order == b->accecn_order && memcmp(a->accecn, b->accecn, sizeof(a->accecn)) == 0);
 }
 
 static void print_and_scan(const struct segment *seg, struct seq seq_base, struct seq ack_base)
@@ -79,6 +81,11 @@ static void segment_any(struct choice *c, struct segment *seg)
 		seg->options.fast_open_bytes = (uint8_t)(4 + 2 * (choice_number(c, 1) % 7));
 	for (unsigned i = 0; i < seg->options.fast_open_bytes; i++)
 		seg->options.fast_open[i] = (uint8_t)choice_number(c, 1);
+	seg->options.has_accecn = choice_number(c, 1) & 1;
+	seg->options.accecn_order = seg->options.has_accecn && (options & 32);
+	seg->options.accecn_count = seg->options.has_accecn ? (uint8_t)choice_number(c, 1) % (TCP_ACCECN_MAX + 1) : 0;
+	for (unsigned i = 0; i < seg->options.accecn_count; i++)
+		seg->options.accecn[i] = (uint32_t)choice_number(c, 3);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

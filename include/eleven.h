@@ -509,11 +509,13 @@ struct eleven_trace_segment {
 	uint16_t window, urgent, mss;
 	uint8_t flags;                  /* FIN 1 SYN 2 RST 4 PSH 8 ACK 16 URG 32 ECE 64 CWR 128 */
 	uint8_t has;                    /* 1 MSS, 2 window scale, 4 SACK permitted, 8 timestamps, 16 retransmission,
-					   32 Fast Open */
+					   32 Fast Open, 64 the flag AE, 128 accurate ECN */
 	uint8_t fast_open_bytes;        /* of its cookie */
 	uint8_t fast_open[16];
 	uint8_t wscale, sack_count;
 	uint8_t ecn;                    /* of its packet: 0 not capable, 1 ECT(1), 2 ECT(0), 3 CE */
+	uint8_t accecn_count;           /* counters of its AccECN option; 128 more if EE1B is the first */
+	uint32_t accecn[3];
 	struct { uint32_t left, right; } sack[4];
 };
 

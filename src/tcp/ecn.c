@@ -23,7 +23,7 @@ bool ecn_request_granted(struct tcp *tcp, struct tcb *tcb, const struct segment 
 	if (!is_setup_syn(syn) || !tcp->config.ecn)
 		return false;
 	/* Linux: who marks a SYN without being new enough to may be one whose every TOS byte is like that. */
-	if (tcp->config.ecn_marked_syn_refused && codepoint != ECN_NOT_ECT && !(syn->reserved_bits & 1)) {
+	if (tcp->config.ecn_marked_syn_refused && codepoint != ECN_NOT_ECT && !syn->ae) {
 		rule(tcp, tcb, ECN_SYN_MARKED);
 		return false;
 	}

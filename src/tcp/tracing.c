@@ -82,7 +82,11 @@ static void segment_copy(struct eleven_trace_segment *to, const struct segment *
 			      seg->psh * TCP_FLAG_PSH | seg->has_ack * TCP_FLAG_ACK | seg->urg * TCP_FLAG_URG |
 			      seg->ece * TCP_FLAG_ECE | seg->cwr * TCP_FLAG_CWR);
 	to->has = (uint8_t)(o->has_mss * 1 | o->has_wscale * 2 | o->sack_permitted * 4 | o->has_timestamps * 8 |
-			    o->has_fast_open * 32);
+			    o->has_fast_open * 32 | seg->ae * 64 | o->has_accecn * 128);
+	if (o->has_accecn) {
+		to->accecn_count = (uint8_t)(o->accecn_count | o->accecn_order << 7);
+		memcpy(to->accecn, o->accecn, sizeof(to->accecn));
+	}
 	if (o->has_fast_open) {
 		to->fast_open_bytes = o->fast_open_bytes;
 		memcpy(to->fast_open, o->fast_open, sizeof(to->fast_open));

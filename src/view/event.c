@@ -16,6 +16,9 @@
 #define HAS_SACK_PERMITTED 4u
 #define HAS_TIMESTAMPS     8u
 #define HAS_FAST_OPEN      32u
+#define HAS_AE             64u
+#define HAS_ACCECN         128u
+#define ACCECN_ORDER       128u         /* bit of accecn_count */
 
 uint32_t event_segment_length(const struct eleven_trace_segment *segment)
 {
@@ -41,6 +44,7 @@ static void segment_fill(struct segment *seg, const struct eleven_trace_segment 
 	seg->urg = from->flags & TCP_FLAG_URG;
 	seg->ece = from->flags & TCP_FLAG_ECE;
 	seg->cwr = from->flags & TCP_FLAG_CWR;
+	seg->ae = from->has & HAS_AE;
 	seg->text_bytes = from->text_bytes;
 	options->has_mss = from->has & HAS_MSS;
 	options->mss = from->mss;
@@ -55,6 +59,12 @@ static void segment_fill(struct segment *seg, const struct eleven_trace_segment 
 	if (options->fast_open_bytes > TCP_FAST_OPEN_MAX)
 		options->fast_open_bytes = TCP_FAST_OPEN_MAX;
 	memcpy(options->fast_open, from->fast_open, sizeof(options->fast_open));
+	options->has_accecn = from->has & HAS_ACCECN;
+	options->accecn_order = from->accecn_count & ACCECN_ORDER;
+	options->accecn_count = (uint8_t)(from->accecn_count & ~ACCECN_ORDER);
+	if (options->accecn_count > TCP_ACCECN_MAX)
+		options->accecn_count = TCP_ACCECN_MAX;
+	memcpy(options->accecn, from->accecn, sizeof(options->accecn));
 	options->sack_count = from->sack_count < TCP_SACK_MAX ? from->sack_count : TCP_SACK_MAX;
 	for (unsigned i = 0; i < options->sack_count; i++) {
 		options->sack[i].left = seq_of(from->sack[i].left);

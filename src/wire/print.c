@@ -65,7 +65,7 @@ static void add_flags(struct line *line, const struct segment *seg)
 		{ TCP_FLAG_ACK, '.' }, { TCP_FLAG_URG, 'U' }, { TCP_FLAG_ECE, 'E' }, { TCP_FLAG_CWR, 'W' },
 	};
 	uint8_t flags = segment_flags(seg);
-	bool accurate_ecn = seg->reserved_bits & 1;
+	bool accurate_ecn = seg->ae;
 
 	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
 		if (flags & letters[i].flag)
@@ -110,6 +110,20 @@ static void add_fast_open(struct line *line, unsigned *count, const struct tcp_o
 		add_text(line, ",nop");
 }
 
+/* RFC 9768 §3.2.3 table 5: the names tell the order; ECN0 and ECN1 are those without counters. */
+static void add_accecn(struct line *line, unsigned *count, const struct tcp_options *options)
+{
+	const char *names[TCP_ACCECN_MAX] = { options->accecn_order ? " e1b " : " e0b ", " ceb ",
+					      options->accecn_order ? " e0b " : " e1b " };
+	unsigned bytes = 2 + 3u * options->accecn_count;
+
+	add_option(line, count, options->accecn_count ? "ECN" : options->accecn_order ? "ECN1" : "ECN0");
+	for (unsigned i = 0; i < options->accecn_count; i++)
+		add_field(line, names[i], options->accecn[i]);
+	for (; bytes % 4 != 0; bytes++)
+		add_text(line, ",nop");
+}
+
 static void add_options(struct line *line, const struct tcp_options *options, struct seq ack_base)
 {
 	unsigned count = 0;
@@ -129,6 +143,8 @@ static void add_options(struct line *line, const struct tcp_options *options, st
 		add_option(line, &count, "nop,wscale ");
 		add_number(line, options->wscale, 10);
 	}
+	if (options->has_accecn)
+		add_accecn(line, &count, options);
 	if (options->sack_count)
 		add_sack(line, &count, options, ack_base);
 	if (options->has_fast_open)

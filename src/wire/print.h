@@ -9,7 +9,8 @@
  *
  * Flags S F R P . U E W (and A for AE), `-` for none; first:behind(text bytes), in which SYN and FIN do
  * not count; ack with ACK only; the window as on the wire; urg with URG only.  A RST with window 0 leaves
- * the window out.  Numbers are relative: seq to seq_base; ack and SACK blocks to ack_base.  Options are shown
+ * the window out.  Numbers are relative: seq to seq_base; ack and SACK blocks to ack_base.  An option of
+ * accurate ECN is ECN and its counters, in their order: ECN e0b 1 ceb 0 e1b 1, or e1b first.  Options are shown
 in the order in which segment_emit_header() writes them, whatever order they came in.
  * scan.h reads it back.
  */
@@ -21,7 +22,7 @@ in the order in which segment_emit_header() writes them, whatever order they cam
 
 #include "wire/tcp.h"
 
-#define SEGMENT_PRINT_MAX 336   /* always enough, with the NUL, and `[ect0] ` before it */
+#define SEGMENT_PRINT_MAX 400   /* always enough, with the NUL, and `[ect0] ` before it */
 
 /*
  * Writes the line and a NUL into n bytes, cut off if need be; returns the length it has in full, without

@@ -100,6 +100,7 @@ static bool *flag_of(struct segment *seg, char c)
 	case 'U': return &seg->urg;
 	case 'E': return &seg->ece;
 	case 'W': return &seg->cwr;
+	case 'A': return &seg->ae;
 	default: return NULL;
 	}
 }
@@ -113,9 +114,7 @@ static void scan_flags(struct scanner *s, struct segment *seg)
 	for (; peek(s) && peek(s) != ' ' && peek(s) != '\t'; s->at++, any = true) {
 		bool *flag = flag_of(seg, peek(s));
 
-		if (peek(s) == 'A' && !seg->reserved_bits) {
-			seg->reserved_bits = 1;
-		} else if (!flag) {
+		if (!flag) {
 			fail(s, "a flag: S F R P . U E W A, or - for none");
 			return;
 		} else if (*flag) {
@@ -197,6 +196,23 @@ static void scan_fast_open(struct scanner *s, struct tcp_options *options)
 	options->fast_open_bytes = (uint8_t)(digits / 2);
 }
 
+/* Behind ECN: e0b or e1b, ceb, and the other one; fewer from the end on. */
+static void scan_accecn(struct scanner *s, struct tcp_options *options)
+{
+	static const char *const names[2][TCP_ACCECN_MAX] = { { "e0b", "ceb", "e1b" }, { "e1b", "ceb", "e0b" } };
+
+	for (unsigned i = 0; i < TCP_ACCECN_MAX; i++) {
+		if (i == 0 && accept_word(s, names[1][0]))
+			options->accecn_order = true;
+		else if (!accept_word(s, names[options->accecn_order][i]))
+			break;
+		options->accecn[i] = expect_number(s, 0xffffff, "a counter of 24 bits");
+		options->accecn_count++;
+	}
+	if (options->accecn_count == 0)
+		fail(s, "a counter: e0b or e1b first, then ceb, then the other");
+}
+
 static void scan_option(struct scanner *s, struct tcp_options *options, struct seq ack_base)
 {
 	if (accept_word(s, "nop") || accept_word(s, "eol"))
@@ -225,8 +241,16 @@ static void scan_option(struct scanner *s, struct tcp_options *options, struct s
 	} else if (accept_word(s, "FO")) {
 		once(s, &options->has_fast_open);
 		scan_fast_open(s, options);
+	} else if (accept_word(s, "ECN0")) {
+		once(s, &options->has_accecn);
+	} else if (accept_word(s, "ECN1")) {
+		once(s, &options->has_accecn);
+		options->accecn_order = true;
+	} else if (accept_word(s, "ECN")) {
+		once(s, &options->has_accecn);
+		scan_accecn(s, options);
 	} else {
-		fail(s, "an option: mss wscale sackOK sack TS FO nop eol");
+		fail(s, "an option: mss wscale sackOK sack TS FO ECN nop eol");
 	}
 }
 

@@ -20,6 +20,7 @@
 #define TIMESTAMPS_BYTES     10
 #define SACK_BLOCK_BYTES     8
 #define FAST_OPEN_LEAST      4
+#define ACCECN_COUNTER_BYTES 3
 
 /* Is this option to be read?  Otherwise notes why not. */
 static bool option_takes(struct tcp_options *out, bool known, bool length_right, uint8_t length_fault)
@@ -59,6 +60,20 @@ static void fast_open_parse(struct tcp_options *out, struct reader *body)
 		out->fast_open[i] = get_u8(body);
 }
 
+/* Of any length whole counters are read, and the rest is padding (RFC 9768 §3.2.3). */
+static void accecn_parse(struct tcp_options *out, bool order, struct reader *body)
+{
+	if (!option_takes(out, out->has_accecn, true, 0))
+		return;
+	out->has_accecn = true;
+	out->accecn_order = order;
+	while (out->accecn_count < TCP_ACCECN_MAX && reader_left(body) >= ACCECN_COUNTER_BYTES) {
+		uint32_t high = get_u8(body);
+
+		out->accecn[out->accecn_count++] = high << 16 | get_u16(body);
+	}
+}
+
 static void option_parse(struct tcp_options *out, uint8_t kind, struct reader body)
 {
 	size_t length = reader_left(&body) + 2;
@@ -94,6 +109,10 @@ static void option_parse(struct tcp_options *out, uint8_t kind, struct reader bo
 		return;
 	case TCP_OPTION_FAST_OPEN:
 		fast_open_parse(out, &body);
+		return;
+	case TCP_OPTION_ACCECN0:
+	case TCP_OPTION_ACCECN1:
+		accecn_parse(out, kind == TCP_OPTION_ACCECN1, &body);
 		return;
 	default:
 		return;         /* unknown kinds are stepped over (MUST-6) */
@@ -163,7 +182,8 @@ enum tcp_fault segment_parse(struct segment *out, const uint8_t *bytes, size_t n
 	out->ack = seq_of(load_be32(bytes + 8));
 	header_bytes = (bytes[12] >> 4) * 4u;
 	out->header_bytes = (uint8_t)header_bytes;
-	out->reserved_bits = bytes[12] & 15;
+	out->reserved_bits = bytes[12] & 14;
+	out->ae = bytes[12] & 1;
 	flags_parse(out, bytes[13]);
 	out->window = load_be16(bytes + 14);
 	out->checksum = load_be16(bytes + 16);
@@ -180,7 +200,7 @@ enum tcp_fault segment_parse(struct segment *out, const uint8_t *bytes, size_t n
 	return TCP_OK;
 }
 
-/* Bytes of all options but SACK blocks, as options_emit() lays them out. */
+/* Bytes of all options but SACK blocks and accurate ECN, as options_emit() lays them out. */
 static unsigned fixed_options_bytes(const struct tcp_options *options)
 {
 	unsigned bytes = 0;
@@ -198,9 +218,17 @@ static unsigned fixed_options_bytes(const struct tcp_options *options)
 	return bytes;
 }
 
+/* Behind the others, if it fits; 0: not sent. */
+static unsigned accecn_bytes(const struct tcp_options *options)
+{
+	unsigned bytes = (2u + options->accecn_count * ACCECN_COUNTER_BYTES + 3) & ~3u;
+
+	return options->has_accecn && fixed_options_bytes(options) + bytes <= TCP_OPTIONS_MAX ? bytes : 0;
+}
+
 static unsigned sack_blocks_fitting(const struct tcp_options *options)
 {
-	unsigned fixed = fixed_options_bytes(options) + 4;      /* with the 4 bytes before the blocks */
+	unsigned fixed = fixed_options_bytes(options) + accecn_bytes(options) + 4;      /* with the 4 bytes before the blocks */
 	unsigned fitting = fixed < TCP_OPTIONS_MAX ? (TCP_OPTIONS_MAX - fixed) / SACK_BLOCK_BYTES : 0;
 
 	return options->sack_count < fitting ? options->sack_count : fitting;
@@ -210,7 +238,7 @@ unsigned tcp_options_bytes(const struct tcp_options *options)
 {
 	unsigned blocks = sack_blocks_fitting(options);
 
-	return fixed_options_bytes(options) + (blocks ? 4 + blocks * SACK_BLOCK_BYTES : 0);
+	return fixed_options_bytes(options) + accecn_bytes(options) + (blocks ? 4 + blocks * SACK_BLOCK_BYTES : 0);
 }
 
 /* Four bytes at once: options are laid out so that each starts or ends on a word. */
@@ -229,6 +257,22 @@ static uint8_t *fast_open_emit(uint8_t *out, const struct tcp_options *options)
 	memcpy(out, options->fast_open, bytes);
 	out += bytes;
 	for (; bytes % 4 != 2; bytes++)
+		*out++ = TCP_OPTION_NOP;
+	return out;
+}
+
+static uint8_t *accecn_emit(uint8_t *out, const struct tcp_options *options)
+{
+	unsigned bytes = 2 + options->accecn_count * ACCECN_COUNTER_BYTES;
+
+	*out++ = options->accecn_order ? TCP_OPTION_ACCECN1 : TCP_OPTION_ACCECN0;
+	*out++ = (uint8_t)bytes;
+	for (unsigned i = 0; i < options->accecn_count; i++) {
+		*out++ = (uint8_t)(options->accecn[i] >> 16);
+		store_be16(out, (uint16_t)options->accecn[i]);
+		out += 2;
+	}
+	for (; bytes % 4 != 0; bytes++)
 		*out++ = TCP_OPTION_NOP;
 	return out;
 }
@@ -253,6 +297,8 @@ static uint8_t *options_emit(uint8_t *out, const struct tcp_options *options)
 	}
 	if (options->has_wscale)
 		out = word_emit(out, TCP_OPTION_NOP, TCP_OPTION_WSCALE, WSCALE_BYTES, options->wscale);
+	if (accecn_bytes(options) > 0)
+		out = accecn_emit(out, options);
 	if (blocks) {
 		out = word_emit(out, TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_SACK,
 				2 + blocks * SACK_BLOCK_BYTES);
@@ -275,7 +321,7 @@ unsigned segment_emit_header(uint8_t *out, const struct segment *seg)
 	store_be16(out + 2, seg->destination_port);
 	store_be32(out + 4, seg->seq.value);
 	store_be32(out + 8, seg->ack.value);
-	out[12] = (uint8_t)(header_bytes / 4 << 4 | (seg->reserved_bits & 15));
+	out[12] = (uint8_t)(header_bytes / 4 << 4 | (seg->reserved_bits & 14) | seg->ae);
 	out[13] = segment_flags(seg);
 	store_be16(out + 14, seg->window);
 	store_be16(out + 16, 0);

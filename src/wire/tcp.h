@@ -18,6 +18,7 @@
 #define TCP_HEADER_MAX 60       /* data offset 15 */
 #define TCP_OPTIONS_MAX 40
 #define TCP_FAST_OPEN_MAX 16    /* bytes of a Fast Open cookie (RFC 7413 §4.1.1) */
+#define TCP_ACCECN_MAX 3        /* counters of an AccECN option (RFC 9768 §3.2.3), of 24 bits each */
 #define TCP_SACK_MAX 4          /* blocks that fit into the options (RFC 2018 §3); 3 with timestamps */
 
 /* The flag byte. */
@@ -39,6 +40,8 @@
 #define TCP_OPTION_SACK           5
 #define TCP_OPTION_TIMESTAMPS     8
 #define TCP_OPTION_FAST_OPEN      34
+#define TCP_OPTION_ACCECN0        172   /* RFC 9768 §3.2.3: EE0B first */
+#define TCP_OPTION_ACCECN1        174   /* EE1B first */
 
 /* Bits of tcp_options.faults.  But for the first, the option is ignored and the rest is read. */
 #define TCP_OPTION_FAULT_LENGTH         0x01    /* length 0, 1 or beyond the header: parsing ended (MUST-7) */
@@ -56,6 +59,7 @@ struct tcp_options {
 	bool sack_permitted;
 	bool has_timestamps;
 	bool has_fast_open;
+	bool has_accecn;
 	uint16_t mss;
 	uint8_t wscale;         /* as received: above 14 is the caller's matter (RFC 7323 §2.3) */
 	uint8_t sack_count;
@@ -67,6 +71,9 @@ struct tcp_options {
 	} sack[TCP_SACK_MAX];
 	uint8_t fast_open_bytes;        /* of the cookie; 0: one is asked for */
 	uint8_t fast_open[TCP_FAST_OPEN_MAX];
+	bool accecn_order;              /* true: EE1B first, else EE0B; ECEB is always the second */
+	uint8_t accecn_count;           /* counters that are there, from the first on */
+	uint32_t accecn[TCP_ACCECN_MAX];
 };
 
 struct segment {
@@ -77,8 +84,9 @@ struct segment {
 	uint16_t source_port;
 	uint16_t destination_port;
 	bool fin, syn, rst, psh, has_ack, urg, ece, cwr;        /* the flag byte's bits */
+	bool ae;                /* the lowest of the reserved bits: AE of accurate ECN (RFC 9768 §3.1) */
 	uint8_t flags;          /* the flag byte, as received */
-	uint8_t reserved_bits;  /* the four below the data offset; the lowest is AE of AccECN */
+	uint8_t reserved_bits;  /* the three below the data offset, as received and as sent; bit 0 is `ae` */
 	uint8_t header_bytes;   /* 20 … 60, as received */
 	uint16_t checksum;      /* as received */
 	const uint8_t *text;    /* borrowed from the packet */
@@ -104,7 +112,8 @@ unsigned tcp_options_bytes(const struct tcp_options *options);
 /*
  * Writes header and options into up to TCP_HEADER_MAX bytes; returns their length.  The flags are
  * taken from the bools, the options in Linux's order (MSS; SACK-permitted and timestamps; NOP, window
- * scale; NOP NOP SACK; Fast Open, NOPs), SACK blocks as many as still fit.  The checksum field is zero.
+ * scale; accurate ECN, NOPs; NOP NOP SACK; Fast Open, NOPs), SACK blocks as many as still fit.  The checksum field is
+ * zero.
  */
 unsigned segment_emit_header(uint8_t *out, const struct segment *seg);
 
@@ -114,6 +123,19 @@ static inline uint8_t segment_flags(const struct segment *seg)
 	return (uint8_t)(seg->fin * TCP_FLAG_FIN | seg->syn * TCP_FLAG_SYN | seg->rst * TCP_FLAG_RST |
 			 seg->psh * TCP_FLAG_PSH | seg->has_ack * TCP_FLAG_ACK | seg->urg * TCP_FLAG_URG |
 			 seg->ece * TCP_FLAG_ECE | seg->cwr * TCP_FLAG_CWR);
+}
+
+/* The ACE field (RFC 9768 §3.2.2): AE, CWR and ECE as a number. */
+static inline unsigned segment_ace(const struct segment *seg)
+{
+	return (unsigned)(seg->ae << 2 | seg->cwr << 1 | seg->ece);
+}
+
+static inline void segment_ace_set(struct segment *seg, unsigned ace)
+{
+	seg->ae = ace & 4;
+	seg->cwr = ace & 2;
+	seg->ece = ace & 1;
 }
 
 /* SEG.LEN: text, and one number each for SYN and FIN. */

@@ -123,7 +123,8 @@ static void test_V19_printing(void **state)
 		seg.ece = flags & 64;
 		seg.cwr = flags & 128;
 		seg.flags = (uint8_t)flags;
-		seg.reserved_bits = (uint8_t)(flags >> 8);
+		seg.ae = flags & 256;
+		seg.reserved_bits = (uint8_t)(flags >> 8 & 14);
 		if (flags % 3 == 0) {
 			seg.options = (struct tcp_options){
 				.has_mss = true, .mss = 65535, .has_wscale = true, .wscale = 255,

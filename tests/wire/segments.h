@@ -44,6 +44,13 @@ static inline void random_options(struct random *random, struct tcp_options *opt
 		for (unsigned i = 0; i < options->fast_open_bytes; i++)
 			options->fast_open[i] = (uint8_t)random_next(random);
 	}
+	if (tcp_options_bytes(options) <= TCP_OPTIONS_MAX - 12 && (has & 128)) {
+		options->has_accecn = true;
+		options->accecn_count = (uint8_t)random_below(random, TCP_ACCECN_MAX + 1);
+		options->accecn_order = has & 256;
+		for (unsigned i = 0; i < options->accecn_count; i++)
+			options->accecn[i] = random_u32(random) & 0xffffff;
+	}
 }
 
 /* Of any flags and options; the text, of up to `text_max` bytes, is at `text`. */
@@ -56,7 +63,8 @@ static inline struct segment random_segment(struct random *random, const uint8_t
 		.source_port = (uint16_t)random_next(random), .destination_port = (uint16_t)random_next(random),
 		.fin = flags & 1, .syn = flags & 2, .rst = flags & 4, .psh = flags & 8,
 		.has_ack = flags & 16, .urg = flags & 32, .ece = flags & 64, .cwr = flags & 128,
-		.flags = flags, .reserved_bits = (uint8_t)random_below(random, 16),
+		.flags = flags, .reserved_bits = (uint8_t)(random_below(random, 8) << 1),
+		.ae = random_below(random, 2),
 		.text = text, .text_bytes = (uint32_t)random_below(random, text_max + 1),
 	};
 
@@ -79,6 +87,10 @@ static inline void assert_options_equal(const struct tcp_options *a, const struc
 	assert_int_equal(a->has_fast_open, b->has_fast_open);
 	assert_int_equal(a->fast_open_bytes, b->fast_open_bytes);
 	assert_memory_equal(a->fast_open, b->fast_open, sizeof(a->fast_open));
+	assert_int_equal(a->has_accecn, b->has_accecn);
+	assert_int_equal(a->accecn_order, b->accecn_order);
+	assert_int_equal(a->accecn_count, b->accecn_count);
+	assert_memory_equal(a->accecn, b->accecn, sizeof(a->accecn));
 	for (unsigned i = 0; i < a->sack_count; i++) {
 		assert_int_equal(a->sack[i].left.value, b->sack[i].left.value);
 		assert_int_equal(a->sack[i].right.value, b->sack[i].right.value);
@@ -102,6 +114,7 @@ static inline void assert_segments_equal(const struct segment *a, const struct s
 	assert_int_equal(a->cwr, b->cwr);
 	assert_int_equal(a->flags, b->flags);
 	assert_int_equal(a->reserved_bits, b->reserved_bits);
+	assert_int_equal(a->ae, b->ae);
 	assert_int_equal(a->text_bytes, b->text_bytes);
 	assert_options_equal(&a->options, &b->options);
 }

@@ -52,7 +52,7 @@ static void test_lines_as_packetdrill_has_them(void **state)
 	seg.options.sack[1].left = seq_of(50);
 	seg.options.sack[1].right = seq_of(60);
 	assert_line(".U 0:0(0) ack 0 win 10 urg 5 <nop,nop,TS val 3 ecr 4,nop,nop,sack 101:201 50:60>", &seg, 0, 0);
-	seg = (struct segment){ .syn = true, .ece = true, .cwr = true, .reserved_bits = 1 };
+	seg = (struct segment){ .syn = true, .ece = true, .cwr = true, .ae = true };
 	seg.options.sack_permitted = true;
 	assert_line("SEWA 0:0(0) win 0 <nop,nop,sackOK>", &seg, 0, 0);
 	seg = (struct segment){ .window = 1 };
@@ -66,7 +66,7 @@ static struct segment notable(struct segment seg)
 		seg.ack = seq_of(77);
 	if (!seg.urg)
 		seg.urgent = 0;
-	seg.reserved_bits &= 1;
+	seg.reserved_bits = 0;
 	return seg;
 }
 
@@ -199,9 +199,9 @@ static void test_faults_say_where_and_what(void **state)
 		{ "S 1:1(0) <mss 1,mss 2>",
 		  "                   ^", "each option once" },
 		{ "S 1:1(0) <wat>",
-		  "          ^", "an option: mss wscale sackOK sack TS FO nop eol" },
+		  "          ^", "an option: mss wscale sackOK sack TS FO ECN nop eol" },
 		{ "S 1:1(0) <mss1460>",
-		  "          ^", "an option: mss wscale sackOK sack TS FO nop eol" },
+		  "          ^", "an option: mss wscale sackOK sack TS FO ECN nop eol" },
 		{ "S 18446744073709551617:1(0)",
 		  "  ^", "the first sequence number" },
 		{ "S 1:1(0) <TS val 1>",

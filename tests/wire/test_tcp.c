@@ -383,9 +383,33 @@ static void test_rubbish_is_read_the_same_after_a_round_trip(void **state)
 	assert_true(read > 50000);
 }
 
+/* 9768-§3.2.3-R1: both kinds, of 2, 5, 8 and 11 bytes; of any other length whole counters, the rest is padding. */
+static void test_accurate_ecn_of_any_length(void **state)
+{
+	(void)state;
+	for (unsigned length = 2; length <= 20; length++)
+		for (unsigned kind = 172; kind <= 174; kind += 2) {
+			uint8_t bytes[24] = { (uint8_t)kind, (uint8_t)length, 1, 2, 3, 4, 5, 6, 0xff, 0xfe, 0xfd };
+			unsigned count = (length - 2) / 3 < 3 ? (length - 2) / 3 : 3;
+			static const uint32_t values[] = { 0x010203, 0x040506, 0xfffefd };
+			struct tcp_options options;
+
+			memcpy(bytes + length, (uint8_t[]){ 3, 3, 7 }, 3);
+			tcp_options_parse(&options, bytes, length + 3);
+			assert_true(options.has_accecn && options.has_wscale);
+			assert_int_equal(options.faults, 0);
+			assert_int_equal(options.accecn_order, kind == 174);
+			assert_int_equal(options.accecn_count, count);
+			assert_memory_equal(options.accecn, values, count * sizeof(values[0]));
+			options.has_wscale = false;
+			assert_int_equal(tcp_options_bytes(&options), (2 + 3 * count + 3) / 4 * 4);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_accurate_ecn_of_any_length),
 		cmocka_unit_test(test_parse_of_emit_is_the_segment),
 		cmocka_unit_test(test_a_text_of_NULL_is_zeros),
 		cmocka_unit_test(test_MUST_68_options_are_laid_out_as_linux_does),
