@@ -3,6 +3,7 @@
  * Fifth in the synchronized states: what an ACK does (§3.10.7.4, RFC 5961 §5, RFC 5681 §3.2,
  * RFC 6298 §5) - SND.UNA, the send ring, RTT, congestion control, the send window.
  */
+#include "tcp/accurate.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/recovery.h"
@@ -185,16 +186,19 @@ bool ack_process(struct work *w)
 	advanced = ack_is_new(tcb, w->seg.ack);
 	heard.in_flight = flight(tcb);
 	heard.sacked = tcb->sb.sacked_bytes;
+	heard.acked = advanced ? seq_distance(w->seg.ack, tcb->snd.una) : 0;
+	if (tcb->ecn.mode == ECN_ACCURATE)
+		accurate_feedback(w, &heard);
+	else
+		heard.marked = w->seg.ece && tcb->ecn.mode == ECN_ON && seq_ge(w->seg.ack, tcb->snd.una);
 	tcb->last_ack_received = tcp->now;
 	if (tcb->persisting || tcb->snd.wnd == 0)
 		tcb->retries = 0;       /* it answers, so it lives: never given up (MUST-37) */
 	if (advanced) {
-		heard.acked = seq_distance(w->seg.ack, tcb->snd.una);
 		ack_advance(w);
 	} else {
 		heard.duplicate = ack_is_duplicate(w);
 	}
-	heard.marked = w->seg.ece && tcb->ecn.mode == ECN_ON && seq_ge(w->seg.ack, tcb->snd.una);
 	ecn_ack_begins(tcb, &heard);
 	recovery_ack(w, &heard);
 	ecn_ack(w, &heard);

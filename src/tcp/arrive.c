@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "tcp/accurate.h"
 #include "tcp/cookie.h"
 #include "tcp/fastopen.h"
 #include "tcp/options.h"
@@ -101,8 +102,7 @@ static void listen_syn(struct tcp *tcp, struct tcb *listener, const struct arriv
 	}
 	request_begin(tcp, &tcb, listener, arrival, seg);
 	request_numbers(tcp, &tcb, seg->seq, &seg->options);
-	if (ecn_request_granted(tcp, listener, seg, arrival->tos & ECN_FIELD))
-		tcb.ecn.mode = ECN_ON;
+	ecn_request(tcp, listener, &tcb, seg, arrival->tos & ECN_FIELD);
 	if (requests_full(tcp, listener)) {
 		listen_cookie(tcp, listener, &tcb);
 		return;
@@ -155,7 +155,8 @@ static bool listen_cookie_ack(struct tcp *tcp, struct tcb *listener, const struc
 		return true;
 	}
 	request_numbers(tcp, &tcb, seq_sub(seg->seq, 1), &syn);
-	tcb.ecn.mode = ecn ? ECN_ON : ECN_OFF;
+	tcb.ecn.mode = ecn ? accurate_granted(seg) && tcp->config.ecn >= 3 ? ECN_ACCURATE : ECN_ON : ECN_OFF;
+	tcb.ecn.ce_in = tcb.ecn.ce_out = ACCURATE_CEP_START;
 	tcb.snd.iss = tcb.snd.una = seq_sub(seg->ack, 1);
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = tcb.snd.push = seg->ack;
 	w.tcb = syn_received_promote(tcp, NULL, &tcb);
@@ -234,7 +235,7 @@ static void syn_sent_syn(struct work *w)
 	tcb->rcv.irs = seg->seq;
 	tcb->rcv.nxt = tcb->rcv.acked = tcb->rcv.up = seq_add(seg->seq, 1);
 	options_negotiate(tcp, tcb, &seg->options);
-	ecn_syn_arrived(tcp, tcb, seg);
+	ecn_syn_arrived(tcp, tcb, seg, w->codepoint);
 	window_start(tcp, tcb);
 	tcb->last_heard = tcp->now;
 	if (seg->has_ack) {

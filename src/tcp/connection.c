@@ -30,7 +30,7 @@ void tcb_defaults(struct tcp *tcp, struct tcb *tcb)
 	struct rtt_bounds bounds = { config->rto_initial, config->rto_least, config->rto_most,
 				     config->rto_margin_least };
 
-	tcb->reassembly = NONE;
+	tcb->reassembly = tcb->cold = NONE;
 	tcb->listener = NONE;
 	tcb->queue_head = tcb->queue_tail = tcb->queue_next = NONE;
 	tcb->ready_next = tcb->signal_next = NONE;
@@ -68,6 +68,7 @@ void tcb_destroy(struct tcp *tcp, struct tcb *tcb)
 	connection_remove(tcp, tcb);
 	port_unbind(tcp, tcb);
 	reassembly_release(tcp, tcb);
+	cold_release(tcp, tcb);
 	recovery_end(tcp, tcb);
 	ring_release(&tcb->send_ring, &tcp->buffers);
 	ring_release(&tcb->receive_ring, &tcp->buffers);
@@ -309,4 +310,23 @@ void reassembly_release(struct tcp *tcp, struct tcb *tcb)
 	if (tcb->reassembly != NONE)
 		pool_give(&tcp->reassembly, pool_at(&tcp->reassembly, tcb->reassembly));
 	tcb->reassembly = NONE;
+}
+
+struct cold *cold_take(struct tcp *tcp, struct tcb *tcb)
+{
+	struct cold *cold = tcb->cold == NONE ? pool_take(&tcp->cold) : cold_of(tcp, tcb);
+
+	if (cold == NULL) {
+		rule(tcp, tcb, COLD_NO_ROOM);
+		return NULL;
+	}
+	tcb->cold = pool_index(&tcp->cold, cold);
+	return cold;
+}
+
+void cold_release(struct tcp *tcp, struct tcb *tcb)
+{
+	if (tcb->cold != NONE)
+		pool_give(&tcp->cold, cold_of(tcp, tcb));
+	tcb->cold = NONE;
 }

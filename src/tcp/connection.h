@@ -54,6 +54,10 @@ void queue_remove(struct tcp *tcp, struct tcb *child);
 struct ranges *reassembly_of(const struct tcp *tcp, const struct tcb *tcb);
 void reassembly_release(struct tcp *tcp, struct tcb *tcb);
 
+/* The connection's struct cold, which it may have already; NULL: there is none left. */
+struct cold *cold_take(struct tcp *tcp, struct tcb *tcb);
+void cold_release(struct tcp *tcp, struct tcb *tcb);
+
 /* error.c: a path MTU that was told too long ago is forgotten. */
 void path_mtu_age(struct tcp *tcp, struct tcb *tcb);
 

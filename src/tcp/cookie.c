@@ -52,7 +52,7 @@ void cookie_bake(struct tcp *tcp, struct tcb *tcb)
 	if (tcb->timestamps) {
 		uint32_t now = timestamp_now(tcp, tcb);
 		uint32_t bits = (tcb->window_scale ? tcb->snd.wscale : WSCALE_NONE) | (tcb->sack ? BIT_SACK : 0) |
-				(tcb->ecn.mode == ECN_ON ? BIT_ECN : 0);
+				(tcb->ecn.mode >= ECN_ON ? BIT_ECN : 0);
 		uint32_t coded = (now & ~TIMESTAMP_BITS) | bits;
 
 		tcb->ts.offset += (coded > now ? coded - TIMESTAMP_BITS - 1 : coded) - now;

@@ -2,6 +2,7 @@
 /* RFC 3168; see ecn.h. */
 #include "tcp/ecn.h"
 
+#include "tcp/accurate.h"
 #include "tcp/recovery.h"
 #include "tcp/timer.h"
 
@@ -18,39 +19,74 @@ static bool is_setup_syn_ack(const struct segment *seg)
 	return seg->ece && !seg->cwr;
 }
 
-bool ecn_request_granted(struct tcp *tcp, struct tcb *tcb, const struct segment *syn, unsigned codepoint)
+/* config.ecn, as Linux counts: what is asked for, and what is granted. */
+static bool asks(const struct tcp *tcp)
 {
+	return tcp->config.ecn == 1 || tcp->config.ecn == 3 || tcp->config.ecn == 4;
+}
+
+static bool asks_accurate(const struct tcp *tcp)
+{
+	return tcp->config.ecn == 3;
+}
+
+static bool grants_accurate(const struct tcp *tcp)
+{
+	return tcp->config.ecn >= 3;
+}
+
+void ecn_request(struct tcp *tcp, struct tcb *listener, struct tcb *child, const struct segment *syn,
+		 unsigned codepoint)
+{
+	struct ecn *ecn = &child->ecn;
+
+	if (grants_accurate(tcp) && accurate_asked(syn)) {
+		rule(tcp, listener, ACCECN_GRANTED);
+		*ecn = (struct ecn){ .mode = ECN_ACCURATE, .syn_codepoint = codepoint & ECN_FIELD,
+				     .ce_in = ACCURATE_CEP_START, .ce_out = ACCURATE_CEP_START };
+		return;
+	}
 	if (!is_setup_syn(syn) || !tcp->config.ecn)
-		return false;
+		return;
 	/* Linux: who marks a SYN without being new enough to may be one whose every TOS byte is like that. */
 	if (tcp->config.ecn_marked_syn_refused && codepoint != ECN_NOT_ECT && !syn->ae) {
-		rule(tcp, tcb, ECN_SYN_MARKED);
-		return false;
+		rule(tcp, listener, ECN_SYN_MARKED);
+		return;
 	}
-	rule(tcp, tcb, ECN_GRANTED);
-	return true;
+	rule(tcp, listener, ECN_GRANTED);
+	ecn->mode = ECN_ON;
 }
 
 void ecn_open(const struct tcp *tcp, struct tcb *tcb)
 {
-	tcb->ecn = (struct ecn){ .mode = tcp->config.ecn == 1 ? ECN_ASKED : ECN_OFF };
+	tcb->ecn = (struct ecn){ .mode = asks(tcp) ? ECN_ASKED : ECN_OFF, .accurate = asks_accurate(tcp) };
 }
 
 void ecn_syn_out(const struct tcb *tcb, struct segment *seg)
 {
-	if (tcb->state == TCP_SYN_SENT)
+	if (tcb->state == TCP_SYN_SENT) {
 		seg->ece = seg->cwr = tcb->ecn.mode == ECN_ASKED;
-	else
+		seg->ae = seg->ece && tcb->ecn.accurate;
+	} else if (tcb->ecn.mode == ECN_ACCURATE) {
+		/* Without from its second repetition on: a path that drops it may let that through (§3.1.4.2). */
+		segment_ace_set(seg, tcb->retries > 1 ? 0 : accurate_code(tcb->ecn.syn_codepoint));
+	} else {
 		seg->ece = tcb->ecn.mode == ECN_ON;
+	}
 }
 
-void ecn_syn_arrived(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+void ecn_syn_arrived(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, unsigned codepoint)
 {
 	struct ecn *ecn = &tcb->ecn;
 	bool setup = seg->has_ack ? is_setup_syn_ack(seg) : is_setup_syn(seg);
 
 	if (ecn->mode == ECN_OFF)
 		return;
+	if (ecn->mode == ECN_ACCURATE ||
+	    (ecn->accurate && (seg->has_ack ? accurate_granted(seg) : accurate_asked(seg)))) {
+		accurate_agreed(tcp, tcb, seg, codepoint, ecn->mode == ECN_RETRIED);
+		return;
+	}
 	if (!setup) {
 		ecn->mode = ECN_OFF;
 		if (seg->has_ack && seg->ece)
@@ -66,18 +102,42 @@ void ecn_syn_arrived(struct tcp *tcp, struct tcb *tcb, const struct segment *seg
 	}
 }
 
-void ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
+bool ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 {
-	if (tcb->ecn.mode == ECN_OFF || is_setup_syn(seg))
-		return;
+	struct ecn *ecn = &tcb->ecn;
+	unsigned ace = segment_ace(seg);
+	bool accurate = accurate_asked(seg);
+
+	if (ecn->mode == ECN_OFF)
+		return true;
+	/* RFC 9768 §3.1.4.2: one who asks for both in one handshake is none. */
+	if (grants_accurate(tcp) && ace != 0 && accurate != (ecn->mode == ECN_ACCURATE)) {
+		rule(tcp, tcb, ACCECN_SYN_CONFLICT);
+		return false;
+	}
+	if (ecn->mode == ECN_ACCURATE ? ace != 0 : is_setup_syn(seg))
+		return true;
 	rule(tcp, tcb, ECN_WITHDRAWN);
-	tcb->ecn.mode = ECN_OFF;
+	if (ecn->mode == ECN_ACCURATE)
+		ecn->mute = true;       /* the mode stays */
+	else
+		ecn->mode = ECN_OFF;
+	return true;
+}
+
+void ecn_syn_ack_again(struct tcb *tcb, const struct segment *seg)
+{
+	if (tcb->ecn.mode == ECN_ACCURATE && !tcb->passive && seg->syn && seg->has_ack &&
+	    seq_eq(seg->seq, tcb->rcv.irs) && accurate_granted(seg))
+		tcb->ecn.confirm = true;
 }
 
 bool ecn_retry(struct tcp *tcp, struct tcb *tcb, bool reset)
 {
 	if (tcb->state != TCP_SYN_SENT || tcb->ecn.mode != ECN_ASKED || tcp->config.ecn_fallback < 1u + reset)
 		return false;
+	if (tcb->ecn.accurate && !reset && tcb->retries < 2)
+		return false;           /* RFC 9768 §3.1.4.1: once more as it was */
 	tcb->ecn.mode = ECN_RETRIED;
 	if (reset)
 		rule(tcp, tcb, ECN_RETRY_RST);
@@ -93,7 +153,7 @@ void ecn_text_arrived(struct work *w)
 	struct tcb *tcb = w->tcb;
 	struct ecn *ecn = &tcb->ecn;
 
-	if (!ecn_on(ecn))
+	if (!ecn_on(ecn) || ecn->mode == ECN_ACCURATE)
 		return;
 	ecn->seen |= w->codepoint != ECN_NOT_ECT;
 	if (w->seg.cwr) {
@@ -138,7 +198,8 @@ static void cut_note(struct tcb *tcb)
 	if (!tcb->cc.cut)
 		return;
 	tcb->cc.cut = false;
-	tcb->ecn.cwr_due = tcb->ecn.reduced = true;
+	tcb->ecn.cwr_due = tcb->ecn.mode == ECN_ON;     /* accurate ECN: the flag is a counter's */
+	tcb->ecn.reduced = true;
 	tcb->ecn.recover = tcb->snd.max;
 }
 
@@ -175,7 +236,7 @@ void ecn_ack(struct work *w, const struct heard *heard)
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
 
-	if (tcb->ecn.mode != ECN_ON)
+	if (tcb->ecn.mode < ECN_ON)
 		return;
 	cut_note(tcb);
 	if (heard->marked && heard->in_flight > 0)
@@ -200,16 +261,26 @@ bool ecn_wait_over(struct tcp *tcp, struct tcb *tcb)
 	return true;
 }
 
+void ecn_flags_out(const struct tcb *tcb, struct segment *seg, bool pure)
+{
+	if (tcb->ecn.mode == ECN_ACCURATE)
+		segment_ace_set(seg, accurate_ace(tcb, pure));
+	else
+		seg->ece = tcb->ecn.echo;
+}
+
 bool ecn_cwr_due(struct tcb *tcb)
 {
-	if (tcb->ecn.mode != ECN_ON)
+	if (tcb->ecn.mode < ECN_ON)
 		return false;
 	cut_note(tcb);                  /* a timeout's */
-	return tcb->ecn.cwr_due;
+	return tcb->ecn.mode == ECN_ON ? tcb->ecn.cwr_due : accurate_ace(tcb, false) & 2;
 }
 
 enum ecn_codepoint ecn_text_out(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
+	if (tcb->ecn.mode == ECN_ACCURATE)
+		return accurate_text_out(tcp, tcb, seq_add(seg->seq, seg->text_bytes)) ? ECN_ECT0 : ECN_NOT_ECT;
 	if (tcb->ecn.mode != ECN_ON)
 		return ECN_NOT_ECT;
 	if (ecn_cwr_due(tcb)) {

@@ -13,12 +13,12 @@
  * Where a connection ends up:
  *
  *	our SYNs            the peer's SYN or SYN-ACK    mode
- *	ECE+CWR             ECE (a SYN: ECE+CWR)         ECN_ON
- *	ECE+CWR, then none  ECE                          ECN_HEEDED: marks are echoed, our text is not capable
+ *	AE+ECE+CWR          010 to 110 of AE, CWR, ECE   ECN_ACCURATE: RFC 9768, see accurate.h
+ *	… then none         the same                     the same, and our text is not capable
+ *	ECE+CWR, or those   ECE (a SYN: ECE+CWR)         ECN_ON
+ *	… then none         ECE                          ECN_HEEDED: marks are echoed, our text is not capable
  *	either              any other                    ECN_OFF
  *	none                any                          ECN_OFF
- *
- * Room is left for accurate ECN (RFC 9768) as one more mode; the same three flags are then a counter.
  */
 #ifndef ELEVEN_TCP_ECN_H
 #define ELEVEN_TCP_ECN_H
@@ -43,6 +43,7 @@ enum ecn_mode {
 	ECN_RETRIED,                    /* it did, and after no good answer another one did not (§6.1.1.1) */
 	ECN_HEEDED,                     /* the answer to the first came after all: marks are echoed, none asked for */
 	ECN_ON,                         /* both ends do it */
+	ECN_ACCURATE,                   /* both count (RFC 9768) */
 };
 
 struct ecn {
@@ -53,6 +54,17 @@ struct ecn {
 	bool reduced : 1;               /* what was sent before the cut is not all acknowledged: `recover` holds */
 	bool answering : 1;             /* … and that was for a mark */
 	bool waiting : 1;               /* marked at a window of one segment: new text waits for the timer */
+	bool accurate : 1;              /* our SYN asks for ECN_ACCURATE */
+	bool mute : 1;                  /* ECN_ACCURATE: our text is not sent as capable */
+	bool deaf : 1;                  /* … and what the peer counts is not heeded: the path wipes it out */
+	bool confirm : 1;               /* … the next ACK without text tells how the SYN-ACK came */
+	bool coded : 1;                 /* … this segment tells how our SYN-ACK came, and no count */
+	bool ace_seen : 1;              /* … a segment with a count has come */
+	bool option_off : 1;            /* … no options are sent: no room, or they do not get through */
+	uint8_t syn_codepoint : 2;      /* of the peer's SYN or SYN-ACK */
+	uint8_t text_codepoint : 2;     /* of the last text */
+	uint8_t ce_unacked : 3;         /* marked packets since the last segment sent */
+	uint8_t ce_in, ce_out;          /* r.cep, and s.cep as the peer told last; modulo 256 */
 	uint16_t reductions;            /* by marks, so far */
 	struct seq recover;             /* SND.NXT at the cut */
 };
@@ -68,16 +80,19 @@ static inline bool ecn_on(const struct ecn *ecn)
 	return ecn->mode >= ECN_HEEDED;
 }
 
-/* Is this SYN ECN-setup, and may it be granted?  `codepoint`: of its packet. */
-bool ecn_request_granted(struct tcp *tcp, struct tcb *tcb, const struct segment *syn, unsigned codepoint);
+/* What this SYN asks for and may be granted, to the request `child` of the listener.  `codepoint`: of its packet. */
+void ecn_request(struct tcp *tcp, struct tcb *listener, struct tcb *child, const struct segment *syn,
+		 unsigned codepoint);
 /* An active open begins. */
 void ecn_open(const struct tcp *tcp, struct tcb *tcb);
 /* Flags of our SYN or SYN-ACK. */
 void ecn_syn_out(const struct tcb *tcb, struct segment *seg);
 /* The peer's SYN or SYN-ACK in SYN-SENT, or its SYN-ACK after the SYNs have crossed. */
-void ecn_syn_arrived(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
-/* The peer's SYN came again. */
-void ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+void ecn_syn_arrived(struct tcp *tcp, struct tcb *tcb, const struct segment *seg, unsigned codepoint);
+/* The peer's SYN came again.  False: it asks for another ECN than the first, which is to be answered with RST. */
+bool ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg);
+/* A segment below the window: the SYN-ACK, which our ACK is to tell of once more (RFC 9768 §3.2.2.1)? */
+void ecn_syn_ack_again(struct tcb *tcb, const struct segment *seg);
 /* Our SYN that asks was not answered, or (`reset`) with RST: true, the next one goes without (§6.1.1.1). */
 bool ecn_retry(struct tcp *tcp, struct tcb *tcb, bool reset);
 
@@ -95,7 +110,9 @@ void ecn_undone(struct ecn *ecn, struct seq una);
 /* The retransmission timer expired: true, only waiting text was behind it. */
 bool ecn_wait_over(struct tcp *tcp, struct tcb *tcb);
 
-/* Is the next new text to carry CWR, and so to be one segment alone? */
+/* The flags of a segment that is no SYN; `pure`: it has no text. */
+void ecn_flags_out(const struct tcb *tcb, struct segment *seg, bool pure);
+/* Is the next new text to carry CWR, and so to be one segment alone?  (Who cuts clears CWR behind the first.) */
 bool ecn_cwr_due(struct tcb *tcb);
 /* New text goes, never sent before: sets its flag, answers its codepoint. */
 enum ecn_codepoint ecn_text_out(struct tcp *tcp, struct tcb *tcb, struct segment *seg);

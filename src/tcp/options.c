@@ -2,6 +2,7 @@
 /* Negotiation and values of options; see options.h.  Does not know their bytes: wire/tcp.c does. */
 #include "tcp/options.h"
 
+#include "tcp/accurate.h"
 #include "tcp/connection.h"
 #include "tcp/fastopen.h"
 
@@ -73,11 +74,16 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 		out->tsval = timestamp_now(tcp, tcb);
 		out->tsecr = answer ? tcb->ts.recent : 0;
 	}
+	if (answer && tcb->ecn.mode == ECN_ACCURATE && tcb->retries == 0 && tcp->config.accecn_option) {
+		out->has_accecn = true; /* RFC 9768 §3.2.3.2: as they begin, and not when it goes again */
+		out->accecn_count = TCP_ACCECN_MAX;
+		out->accecn[0] = out->accecn[2] = 1;
+	}
 	if (tcb->fast_open_offer)
 		fast_open_cookie(tcp, &tcb->tuple, out);
 }
 
-/* How many SACK blocks go along now: they leave at least half of a segment to text. */
+/* How many SACK blocks are to go along now: they leave at least half of a segment to text. */
 static unsigned sack_blocks(const struct tcp *tcp, const struct tcb *tcb)
 {
 	struct ranges *ranges = reassembly_of(tcp, tcb);
@@ -90,17 +96,40 @@ static unsigned sack_blocks(const struct tcp *tcp, const struct tcb *tcb)
 	return n;
 }
 
-uint32_t options_mss_with_sack(const struct tcp *tcp, const struct tcb *tcb)
-{
-	unsigned n = sack_blocks(tcp, tcb);
+/* What accurate ECN and SACK have beside the timestamps: counters give way to two blocks (RFC 9768 §3.2.3.3). */
+struct extras {
+	unsigned counters, blocks, bytes;
+};
 
-	return tcb->snd.mss - (n > 0 ? SACK_OPTION_BYTES(n) : 0);
+static struct extras extras_of(const struct tcp *tcp, const struct tcb *tcb)
+{
+	struct extras e = { .blocks = options_sack_due(tcb) ? sack_blocks(tcp, tcb) : 0 };
+	unsigned room = TCP_OPTIONS_MAX - (tcb->timestamps ? TIMESTAMP_OPTION_BYTES : 0);
+
+	e.counters = accurate_option_due(tcp, tcb);
+	if (e.counters > 2 && e.blocks > 1 && tcb->timestamps)
+		e.counters = 2;
+	if (e.counters > 0) {
+		e.bytes = (2 + 3 * e.counters + 3) & ~3u;
+		while (e.blocks > 0 && e.bytes + SACK_OPTION_BYTES(e.blocks) > room)
+			e.blocks--;
+	}
+	e.bytes += e.blocks ? SACK_OPTION_BYTES(e.blocks) : 0;
+	return e;
+}
+
+uint32_t options_mss_with_extras(const struct tcp *tcp, const struct tcb *tcb)
+{
+	unsigned bytes = extras_of(tcp, tcb).bytes;
+
+	return bytes < tcb->snd.mss ? tcb->snd.mss - bytes : 1;
 }
 
 void options_of_segment(struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out, bool with_sack)
 {
 	struct seq_range recent[TCP_SACK_MAX];
 	struct ranges *ranges;
+	struct extras extras;
 	unsigned n;
 
 	*out = (struct tcp_options){ 0 };
@@ -109,7 +138,12 @@ void options_of_segment(struct tcp *tcp, const struct tcb *tcb, struct tcp_optio
 		out->tsval = timestamp_now(tcp, tcb);
 		out->tsecr = tcb->ts.recent;
 	}
-	n = with_sack && options_sack_due(tcb) ? sack_blocks(tcp, tcb) : 0;
+	if (!with_sack)
+		return;
+	extras = extras_of(tcp, tcb);
+	if (extras.counters > 0)
+		accurate_option(tcp, tcb, out, extras.counters);
+	n = extras.blocks;
 	if (n == 0)
 		return;
 	ranges = reassembly_of(tcp, tcb);

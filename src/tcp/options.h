@@ -21,12 +21,16 @@ static inline bool options_sack_due(const struct tcb *tcb)
 	return tcb->sack && (tcb->reassembly != NONE || !seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right));
 }
 
-uint32_t options_mss_with_sack(const struct tcp *tcp, const struct tcb *tcb);
+uint32_t options_mss_with_extras(const struct tcp *tcp, const struct tcb *tcb);
 
-/* Of that, what the options leave for text that go with a segment sent now: SACK blocks come and go (RFC 6691 §2). */
+/*
+ * Of that, what the options leave for text that go with a segment sent now: SACK blocks and counters come and go
+ * (RFC 6691 §2).
+ */
 static inline uint32_t options_mss_now(const struct tcp *tcp, const struct tcb *tcb)
 {
-	return options_sack_due(tcb) ? options_mss_with_sack(tcp, tcb) : tcb->snd.mss;
+	return options_sack_due(tcb) || tcb->ecn.mode == ECN_ACCURATE ? options_mss_with_extras(tcp, tcb) :
+									tcb->snd.mss;
 }
 
 /* Our MSS option: what the interface can take (MUST-67). */

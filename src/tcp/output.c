@@ -10,6 +10,7 @@
  */
 #include "tcp/output.h"
 
+#include "tcp/accurate.h"
 #include "tcp/connection.h"
 #include "tcp/fastopen.h"
 #include "tcp/options.h"
@@ -230,8 +231,8 @@ static struct seq empty_seq(const struct tcb *tcb)
 
 static void segment_start(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 {
-	*seg = (struct segment){ .seq = empty_seq(tcb), .has_ack = true, .ack = tcb->rcv.nxt,
-				 .ece = tcb->ecn.echo };
+	*seg = (struct segment){ .seq = empty_seq(tcb), .has_ack = true, .ack = tcb->rcv.nxt };
+	ecn_flags_out(tcb, seg, true);
 	seg->window = window_offer(tcb, false);
 	options_of_segment(tcp, tcb, &seg->options, true);
 }
@@ -331,6 +332,7 @@ static void output_chunk(struct tcp *tcp, struct tcb *tcb, const struct chunk *c
 	seg->text_bytes = chunk->text_bytes;
 	seg->fin = chunk->fin;
 	seg->psh = chunk->push;
+	ecn_flags_out(tcb, seg, false);
 	if (tcb->urgent_out && seq_gt(tcb->snd.up, chunk->seq)) {
 		seg->urg = true;
 		seg->urgent = (uint16_t)min_u32(seq_distance(tcb->snd.up, chunk->seq), 65535);
@@ -361,6 +363,9 @@ static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *
 	tcb->progress = false;
 	if (tcb->want.syn) {
 		output_syn(tcp, tcb, &seg, out);
+	} else if (tcb->ecn.confirm && tcb->want.ack_now) {
+		segment_start(tcp, tcb, &seg);  /* before any text (RFC 9768 §3.2.2.1) */
+		acked_by_this(tcb, true);
 	} else if (send_next(tcp, tcb, &chunk)) {
 		output_chunk(tcp, tcb, &chunk, &seg, out);
 	} else if (tcb->want.keepalive) {
@@ -377,6 +382,8 @@ static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *
 	out->path_suspect = tcb->path_suspect;
 	tcb->path_suspect = false;
 	tcb->segments_out++;
+	if (tcb->ecn.mode == ECN_ACCURATE && !seg.syn)
+		accurate_sent(tcp, tcb, &seg);
 	out_finish(tcp, out, &seg);
 	party.codepoint = out->tos & ECN_FIELD;
 	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &seg, chunk.again);

@@ -50,6 +50,14 @@ static uint64_t time_of_us(const struct tcp *tcp, uint32_t us)
 
 /* ---- SYN-RECEIVED */
 
+static void ecn_pack(struct syn_received *record, const struct tcb *tcb)
+{
+	record->ecn = tcb->ecn.mode == ECN_ON;
+	record->accurate = tcb->ecn.mode == ECN_ACCURATE;
+	record->ecn_mute = tcb->ecn.mute;
+	record->syn_codepoint = tcb->ecn.syn_codepoint;
+}
+
 bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *listener)
 {
 	struct syn_received *record = pool_take(&tcp->syn_received);
@@ -73,7 +81,7 @@ bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *liste
 	record->sack = tcb->sack;
 	record->window_scale = tcb->window_scale;
 	record->acked = false;
-	record->ecn = tcb->ecn.mode == ECN_ON;
+	ecn_pack(record, tcb);
 	record->text = NONE;
 	record->challenged = 0;
 	record->tos = tcb->tos;
@@ -153,7 +161,9 @@ void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, str
 	tcb->timestamps = record->timestamps;
 	tcb->sack = record->sack;
 	tcb->window_scale = record->window_scale;
-	tcb->ecn.mode = record->ecn ? ECN_ON : ECN_OFF;
+	tcb->ecn = (struct ecn){ .mode = record->accurate ? ECN_ACCURATE : record->ecn ? ECN_ON : ECN_OFF,
+				 .mute = record->ecn_mute, .syn_codepoint = record->syn_codepoint,
+				 .ce_in = ACCURATE_CEP_START, .ce_out = ACCURATE_CEP_START };
 	tcb->ts.recent = record->ts_recent;
 	tcb->ts.recent_at = tcp->now;
 	tcb->ts.offset = timestamp_offset(tcp, &tcb->tuple);
@@ -170,7 +180,7 @@ void syn_received_refold(struct syn_received *record, const struct tcb *tcb)
 {
 	record->ts_recent = tcb->ts.recent;
 	record->challenged = challenge_pack(tcb);
-	record->ecn = tcb->ecn.mode == ECN_ON;
+	ecn_pack(record, tcb);
 }
 
 void syn_received_keep_text(struct tcp *tcp, const struct tcb *unfolded, const struct segment *seg)

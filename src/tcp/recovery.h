@@ -46,7 +46,8 @@ struct heard {
 	uint32_t in_flight, sacked;     /* SND.NXT - SND.UNA and what was sacked of it, before the ACK */
 	uint32_t acked;                 /* numbers by which SND.UNA moved, 0: it did not */
 	bool duplicate;                 /* RFC 5681 §2 */
-	bool marked;                    /* ECE: a router marked what it answers (RFC 3168) */
+	bool marked;                    /* a router marked what it answers: ECE (RFC 3168), or … */
+	uint32_t marks;                 /* … so many packets of it (RFC 9768) */
 };
 /* After SND.UNA moved, if it did. */
 void recovery_ack(struct work *w, const struct heard *heard);

@@ -123,8 +123,15 @@ static bool unacceptable_special(struct work *w)
 	if (tcb->state == TCP_SYN_RECEIVED && seg->syn && !seg->has_ack && !seg->rst &&
 	    seq_eq(seg->seq, tcb->rcv.irs)) {
 		rule(w->tcp, tcb, SYN_RECEIVED_AGAIN);
-		ecn_syn_again(w->tcp, tcb, seg);
-		tcb->want.syn = true;
+		if (ecn_syn_again(w->tcp, tcb, seg)) {
+			tcb->want.syn = true;
+		} else {
+			output_reset(w->tcp, tcb);
+			if (tcb->kind == KIND_SYN_RECEIVED)
+				tcb_set_state(w->tcp, tcb, TCP_LISTEN, RULE_RST_LISTEN);
+			else
+				tcb_closed(w->tcp, tcb, RULE_RST_RESET, ECONNRESET);
+		}
 		return true;
 	}
 	if (seg->rst && w->tcp->config.rst_loose_edge) {
@@ -198,7 +205,7 @@ static bool first_check_sequence(struct work *w)
 		w->acceptable = true;
 		if (crossed) {
 			tcb->want.ack_now |= w->tcp->config.crossed_answered != 0;
-			ecn_syn_arrived(w->tcp, tcb, seg);
+			ecn_syn_arrived(w->tcp, tcb, seg, w->codepoint);
 			seg->ece = false;       /* no echo, on a SYN-ACK */
 			seg->seq = tcb->rcv.nxt;
 			seg->syn = false;
@@ -233,6 +240,7 @@ static bool first_check_sequence(struct work *w)
 	}
 	rule(w->tcp, tcb, SEQ_UNACCEPTABLE);
 	ecn_text_outside(w);
+	ecn_syn_ack_again(tcb, seg);
 	tcb->last_heard = w->tcp->now;  /* a keep-alive or a probe: the peer lives */
 	answer_dropped(w);
 	return false;
@@ -385,6 +393,7 @@ static bool fifth_syn_received(struct work *w)
 	tcb->snd.una = seq_add(tcb->snd.iss, 1);
 	if (tcb->fast_open_text)        /* a simultaneous open: if the peer did not take it, it goes again */
 		tcb->snd.nxt = tcb->snd.una;
+	accurate_third_ack(w);
 	connection_established(w->tcp, tcb);
 	tcb_set_state(w->tcp, tcb, TCP_ESTABLISHED, RULE_ACK_ESTABLISHED);
 	text_early_due(w);
@@ -418,6 +427,7 @@ static bool fifth_check_ack(struct work *w)
 	tcb = w->tcb;
 	if (!ack_process(w))
 		return false;
+	accurate_arrived(w);
 	timestamp_note(w);              /* a forger who does not know the ACK numbers cannot move TS.Recent */
 	switch ((enum tcp_state)tcb->state) {
 	case TCP_FIN_WAIT_1:

@@ -31,6 +31,7 @@
 #include "base/table.h"
 #include "base/time.h"
 #include "base/wheel.h"
+#include "tcp/accurate.h"
 #include "tcp/controller.h"
 #include "tcp/detector.h"
 #include "tcp/ecn.h"
@@ -133,6 +134,7 @@ struct tcb {
 
 	struct ring send_ring, receive_ring;
 	uint32_t reassembly;            /* index of its ranges in the pool, NONE without a gap */
+	uint32_t cold;                  /* index of its struct cold, NONE without */
 	uint64_t deadline[SLOTS];       /* TIME_NEVER: not armed */
 	struct rtt rtt;
 	struct controller cc;
@@ -275,7 +277,10 @@ struct syn_received {
 	};
 	uint16_t mss, window;           /* the peer's */
 	bool timestamps : 1, sack : 1, window_scale : 1, acked : 1;
-	bool ecn : 1;                   /* granted */
+	bool ecn : 1;                   /* granted: of RFC 3168 */
+	bool accurate : 1;              /* … of RFC 9768 */
+	bool ecn_mute : 1;              /* … but we are not to be capable */
+	uint8_t syn_codepoint : 2;      /* of the SYN's packet */
 	uint8_t tos;
 	uint8_t generation;
 	uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */
@@ -348,7 +353,7 @@ struct tcp {                            /* what all connections of a stack share
 	uint64_t clock_seen;            /* `now` of the packet before this one */
 	uint64_t clock_step;            /* the clock's step: the least by which it was seen to move */
 	struct tcp_interface interface[TCP_INTERFACES];
-	struct pool tcbs, syn_received, time_wait, reassembly, sent;
+	struct pool tcbs, syn_received, time_wait, reassembly, sent, cold;
 	uint32_t time_wait_names;       /* of time_wait's: how many are only names */
 	struct table connections;       /* by 4-tuple: tcbs and records */
 	struct table bound;             /* by local port: what was bound or connected by a program */
@@ -377,6 +382,17 @@ struct reassembly {
 	uint32_t link;
 	struct ranges ranges;
 };
+
+/* What only some connections need, those with accurate ECN. */
+struct cold {
+	uint32_t link;
+	struct accurate accurate;
+};
+
+static inline struct cold *cold_of(const struct tcp *tcp, const struct tcb *tcb)
+{
+	return pool_at(&tcp->cold, tcb->cold);
+}
 
 static inline struct tcb *tcb_at(const struct tcp *tcp, uint32_t index)
 {

@@ -8,7 +8,8 @@
 #include "tcp/connection.h"
 
 struct layout {
-	size_t tcbs, syn_received, time_wait, reassembly, sent, connections, bound, replies, fast_open, ports, buffers;
+	size_t tcbs, syn_received, time_wait, reassembly, sent, cold, connections, bound, replies, fast_open, ports;
+	size_t buffers;
 	size_t bytes;
 };
 
@@ -50,6 +51,7 @@ static struct layout layout_of(const struct eleven_config *config)
 	l.time_wait = place(&at, pool_bytes(sizeof(struct time_wait), waits));
 	l.reassembly = place(&at, pool_bytes(reassembly_bytes(config), (uint32_t)config->reassembly_max));
 	l.sent = place(&at, pool_bytes(sizeof(struct sent), (uint32_t)config->sent_records_max));
+	l.cold = place(&at, pool_bytes(sizeof(struct cold), (uint32_t)config->cold_max));
 	l.connections = place(&at, table_bytes(tcbs + syns + waits));
 	l.bound = place(&at, table_bytes(tcbs));
 	l.replies = place(&at, config->replies_max * sizeof(struct reply));
@@ -126,6 +128,8 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 		  offsetof(struct reassembly, link));
 	pool_init(&tcp->sent, base + l.sent, sizeof(struct sent), (uint32_t)config->sent_records_max,
 		  offsetof(struct sent, next));
+	pool_init(&tcp->cold, base + l.cold, sizeof(struct cold), (uint32_t)config->cold_max,
+		  offsetof(struct cold, link));
 	tcp->clock_seen = now;
 	tcp->clock_step = CLOCK_STEP_MOST_NS;
 	table_init(&tcp->connections, base + l.connections, entries);

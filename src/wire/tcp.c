@@ -228,7 +228,8 @@ static unsigned accecn_bytes(const struct tcp_options *options)
 
 static unsigned sack_blocks_fitting(const struct tcp_options *options)
 {
-	unsigned fixed = fixed_options_bytes(options) + accecn_bytes(options) + 4;      /* with the 4 bytes before the blocks */
+	/* With the 4 bytes before the blocks. */
+	unsigned fixed = fixed_options_bytes(options) + accecn_bytes(options) + 4;
 	unsigned fitting = fixed < TCP_OPTIONS_MAX ? (TCP_OPTIONS_MAX - fixed) / SACK_BLOCK_BYTES : 0;
 
 	return options->sack_count < fitting ? options->sack_count : fitting;

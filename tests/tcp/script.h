@@ -82,6 +82,7 @@ struct script {
 	bool sack;                      /* in() permits SACK on its SYNs */
 	bool checksum_wrong;            /* of what in() sends */
 	uint8_t tos;                    /* of the packets of in(): DSCP and ECN bits */
+	uint16_t segment_bytes;         /* of what comes in: text of each of the segments joined in it */
 	struct segment last;            /* the segment that out() matched */
 	struct tcp_out last_out;        /* and as it was handed out */
 	uint8_t last_text[65536];
@@ -131,7 +132,8 @@ static inline void in_text(struct script *s, const char *line, const void *text)
 {
 	static uint8_t bytes[70000];
 	struct segment_scan scan;
-	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes, .tos = s->tos };
+	struct arrival arrival = { .source = s->them, .destination = s->us, .bytes = bytes, .tos = s->tos,
+				   .segment_bytes = s->segment_bytes };
 
 	if (!segment_scan(&scan, line, strlen(line), s->their_iss, s->our_iss))
 		fail_msg("'%s': %s expected at %zu", line, scan.fault, scan.end);
