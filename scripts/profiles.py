@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-profiles.py [--find] [BUILD] [WORD]: the unit tests whose configuration is a profile's, under `strict` and `linux`.
+profiles.py [--find] [BUILD] [WORD]: the unit tests whose configuration is a profile's, under `strict` and `linux`;
+and those with a scripted peer by clocks that are read in steps of 1 us, 1 ms and 10 ms.
 
 They are written for `modern`.  A test that is about a choice which another profile makes differently fails there;
 tests/profiles.tsv says which, and which rows of the configuration have to stay as modern's for it (`eleven config`
 says what they are and on what ground; `profile` is what the code asks of the profile itself).  Such a test runs with
 those rows alone kept, so that nothing else of the profile matters to it.  A row that is not needed any more fails.
-What the other profile does instead is shown by tests of its own, which say so (ELEVEN_LINUX, ELEVEN_STRICT).  Prints
-TAP, a line for each test and profile.
+What the other profile does instead is shown by tests of its own, which say so (ELEVEN_LINUX, ELEVEN_STRICT).  The step
+of a clock has no exceptions: what a test expects is loosened by the step itself (tests/tcp/script.h).  Prints TAP, a
+line for each test and profile or step.
 
 --find writes the table anew: the fewest rows with which each test holds.  WORD: only programs with this in their name.
 """
 import collections
 import csv
+import itertools
 import os
 import pathlib
 import re
@@ -29,16 +32,18 @@ PROFILES = ("strict", "linux")
 JOBS = int(os.environ.get("JOBS", os.cpu_count() or 1))
 # These run under all profiles by themselves (every row under those that it names), hold figures of one, or talk with
 # the kernel in real time, where a profile only makes them wait.
+STEPS = {"1 us": 1000, "1 ms": 1000000, "10 ms": 10000000}
 LEFT_OUT = {"tcp-test_transitions", "stack-test_goodput", "vulnerabilities-test_goodput", "ip-test_kernel"}
 
 
-def run(program, profile, keep=()):
+def run(program, profile, keep=(), step=1):
     """test -> does it pass?"""
-    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", SOURCE=str(SOURCE), PROFILE=profile, KEEP=",".join(keep))
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", SOURCE=str(SOURCE), PROFILE=profile, KEEP=",".join(keep),
+               STEP=str(step))
     done = subprocess.run([str(BUILD / "tests" / program)], env=env, cwd=SOURCE, capture_output=True, text=True,
                           errors="replace", timeout=300)
     return {match.group(2): not match.group(1)
-            for match in re.finditer(r"^(not )?ok \d+ - (\S+)", done.stdout, re.M)}
+            for match in re.finditer(r"^(not )?ok \d+ - (.*)", done.stdout, re.M)}
 
 
 def table_read():
@@ -80,22 +85,21 @@ def fewest(program, profile, tests):
     return needed
 
 
-def has_profile(path):
-    """Does this source take its configuration from tests/profile.h?"""
+def includes(path, header):
     for name in re.findall(r'^#include "(.*)"', path.read_text(), re.M):
         for near in (path.parent / name, path.parent.parent / name):
             if near.exists():
-                if near.name == "profile.h" or has_profile(near):
+                if near.name == header or includes(near, header):
                     return True
                 break
     return False
 
 
-def programs(word):
-    """Those of the build, by their sources: tests/tcp/test_limits.c is tcp-test_limits."""
+def programs(word, header="profile.h", left_out=LEFT_OUT):
+    """Those of the build that have this header: tests/tcp/test_limits.c is tcp-test_limits."""
     names = [f"{path.parent.name}-{path.stem}" for path in sorted((SOURCE / "tests").glob("*/test_*.c"))
-             if has_profile(path)]
-    return [name for name in names if (BUILD / "tests" / name).exists() and name not in LEFT_OUT and word in name]
+             if includes(path, header)]
+    return [name for name in names if (BUILD / "tests" / name).exists() and name not in left_out and word in name]
 
 
 def judge(job, table):
@@ -115,6 +119,13 @@ def judge(job, table):
     if not plain:
         results.append((f"{profile}: {program}", "prints no result"))
     return results
+
+
+def judge_step(job):
+    program, step = job
+    results = run(program, "modern", step=STEPS[step])
+    return [(f"clock of {step}: {program} {test}", None if passed else "fails") for test, passed in results.items()] or \
+        [(f"clock of {step}: {program}", "prints no result")]
 
 
 def find(word):
@@ -141,7 +152,8 @@ def main():
     jobs = [(program, profile) for program in programs(word) for profile in PROFILES]
     count, bad, seen = 0, 0, collections.Counter()
     with ThreadPoolExecutor(JOBS) as pool:
-        for results in pool.map(lambda job: judge(job, table), jobs):
+        clocks = [(program, step) for program in programs(word, "script.h", set()) for step in STEPS]
+        for results in itertools.chain(pool.map(lambda job: judge(job, table), jobs), pool.map(judge_step, clocks)):
             for title, fault in results:
                 count, bad = count + 1, bad + (fault is not None)
                 seen[title.split(",")[0]] += 1

@@ -22,9 +22,9 @@ static inline void to_established_with(struct script *s, const char *options)
 /* Until the connection's next timeout. */
 static inline uint64_t pass_timeout(struct script *s)
 {
-	uint64_t ns = status_of(s).timer_deadline - s->now;
+	uint64_t deadline = status_of(s).timer_deadline, ns = deadline - s->now;
 
-	pass(s, ns);
+	pass_until(s, deadline);
 	return ns;
 }
 

@@ -40,7 +40,7 @@ static void tail_probed(struct script *s, const struct place *p)
 	to_flying(s, p, 2);
 	began = s->now;
 	assert_int_equal(status_of(s).timer, ELEVEN_TIMER_LOSS_PROBE);
-	pass(s, status_of(s).timer_deadline - s->now);
+	pass_until(s, status_of(s).timer_deadline);
 	pto = s->now - began;
 	assert_true(pto >= MS(200) && pto <= MS(200) + s->config.loss_timer_margin + s->config.delayed_ack);
 	assert_int_equal(taken(s, RULE_TLP_SENT), 1);
@@ -62,7 +62,7 @@ static void reordering_over(struct script *s, const struct place *p)
 	quiet(s);
 	assert_int_equal(taken(s, RULE_RACK_LOST), 0);
 	assert_int_equal(status_of(s).timer, ELEVEN_TIMER_REORDERING);
-	pass(s, status_of(s).timer_deadline - s->now);
+	pass_until(s, status_of(s).timer_deadline);
 	assert_true(taken(s, RULE_RACK_LOST) > 0);
 	out_f(s, ". 1:1001(1000) ack %u", nxt);
 	assert_true(status_of(s).phase != 0);           /* in recovery */

@@ -62,13 +62,13 @@ static void syn_again(struct script *s, const struct place *p)
 {
 	const char *line = p->state == ELEVEN_SYN_SENT ? "S 0:0(0) <...>" : "S. 0:0(0) ack 1 <...>";
 
-	pass(s, s->config.rto_initial - 1);
+	pass_almost(s, s->config.rto_initial);
 	quiet(s);
-	pass(s, 1);
+	pass_rest(s);
 	out(s, line);
-	pass(s, 2 * s->config.rto_initial - 1);
+	pass_almost(s, 2 * s->config.rto_initial);
 	quiet(s);
-	pass(s, 1);
+	pass_rest(s);
 	out(s, line);
 }
 
@@ -78,7 +78,7 @@ static void syn_given_up(struct script *s, const struct place *p)
 	char byte;
 
 	(void)p;
-	pass(s, least - 1);
+	pass_almost(s, least);
 	drain(s);
 	assert_int_not_equal(state_now(s), ELEVEN_CLOSED);
 	pass(s, SEC(400));
@@ -102,9 +102,9 @@ static void again(struct script *s, const struct place *p)
 
 	put_in_flight(s, p);
 	rto = status_of(s).rto;
-	pass(s, status_of(s).timer_deadline - s->now - 1);
+	pass_almost(s, status_of(s).timer_deadline - s->now - s->late);
 	quiet(s);
-	pass(s, 1);
+	pass_rest(s);
 	expect_again(s, p);
 	assert_true(status_of(s).rto >= 2 * rto);
 	assert_int_equal(status_of(s).cwnd, status_of(s).mss_send);
@@ -116,13 +116,13 @@ static void path_suspected(struct script *s, const struct place *p)
 	signals_of(s, s->h);
 	for (uint64_t i = 0; i < s->config.retries_soft; i++) {
 		assert_int_equal(taken(s, RULE_PATH_SUSPECTED), 0);
-		pass(s, status_of(s).timer_deadline - s->now);
+		pass_until(s, status_of(s).timer_deadline);
 		expect_again(s, p);
 	}
 	assert_int_equal(taken(s, RULE_PATH_SUSPECTED), 1);
 	assert_true(signals_of(s, s->h) & ELEVEN_SIGNAL_SOFT_ERROR);
 	assert_int_equal(status_of(s).soft_error, ETIMEDOUT);
-	pass(s, status_of(s).timer_deadline - s->now);
+	pass_until(s, status_of(s).timer_deadline);
 	expect_again(s, p);
 	assert_int_equal(taken(s, RULE_PATH_SUSPECTED), 1);     /* told once */
 }
@@ -133,11 +133,11 @@ static void given_up(struct script *s, const struct place *p)
 
 	put_in_flight(s, p);
 	for (uint64_t i = 0; i < s->config.retries_max; i++) {
-		pass(s, status_of(s).timer_deadline - s->now);
+		pass_until(s, status_of(s).timer_deadline);
 		expect_again(s, p);
 	}
 	assert_true(status_of(s).timer_deadline - started >= SEC(100));         /* SHLD-11 */
-	pass(s, status_of(s).timer_deadline - s->now);
+	pass_until(s, status_of(s).timer_deadline);
 	quiet(s);
 	assert_int_equal(taken(s, RULE_GIVEN_UP_RETRIES), 1);
 	assert_int_equal(status_of(s).error, ETIMEDOUT);
@@ -148,9 +148,9 @@ static void orphan_given_up(struct script *s, const struct place *p)
 	(void)p;
 	assert_int_equal(tcp_close(s->tcp, s->h, s->now), 0);
 	for (uint64_t i = 0; i < s->config.retries_orphan_max; i++) {
-		pass(s, tcp_deadline(s->tcp) - s->now);
+		pass_until(s, tcp_deadline(s->tcp));
 		while (!out_any(s))
-			pass(s, tcp_deadline(s->tcp) - s->now);
+			pass_until(s, tcp_deadline(s->tcp));
 		quiet(s);
 	}
 	pass(s, SEC(200));
@@ -164,17 +164,17 @@ static void orphan_forgotten(struct script *s, const struct place *p)
 {
 	(void)p;
 	assert_int_equal(tcp_close(s->tcp, s->h, s->now), 0);
-	pass(s, s->config.fin_wait_2_timeout - 1);
+	pass_almost(s, s->config.fin_wait_2_timeout);
 	state_is(s, ELEVEN_FIN_WAIT_2);
-	pass(s, 1);
+	pass_rest(s);
 	quiet(s);
 }
 
 static void two_msl(struct script *s, const struct place *p)
 {
-	pass(s, 2 * s->config.msl - 1);
+	pass_almost(s, 2 * s->config.msl);
 	state_is(s, p->state);
-	pass(s, 1);
+	pass_rest(s);
 	quiet(s);
 }
 
@@ -202,7 +202,7 @@ static void persist(struct script *s, const struct place *p)
 	for (int i = 0; i < 40; i++) {
 		assert_int_equal(status_of(s).timer, ELEVEN_TIMER_PERSIST);
 		before = s->now;
-		pass(s, status_of(s).timer_deadline - s->now);
+		pass_until(s, status_of(s).timer_deadline);
 		assert_true(out_any(s));
 		assert_true(s->now - before >= interval || interval >= s->config.rto_most);
 		interval = s->now - before;
@@ -217,9 +217,9 @@ static void keepalive(struct script *s, const struct place *p)
 {
 	option(s, ELEVEN_OPTION_KEEPALIVE_IDLE, SEC(60));
 	option(s, ELEVEN_OPTION_KEEPALIVE, 1);
-	pass(s, SEC(60) - 1);
+	pass_almost(s, SEC(60));
 	quiet(s);
-	pass(s, 1);
+	pass_rest(s);
 	out_f(s, ". %u:%u(0) ack %u", p->ack - 1, p->ack - 1, p->nxt);
 	quiet(s);
 }
@@ -240,9 +240,9 @@ static void keepalive_given_up(struct script *s, const struct place *p)
 static void delayed_ack(struct script *s, const struct place *p)
 {
 	in_f(s, "P. %u:%u(5) ack 1 win 65535", p->nxt, p->nxt + 5);
-	pass(s, s->config.delayed_ack - 1);
+	pass_almost(s, s->config.delayed_ack);
 	quiet(s);
-	pass(s, 1);
+	pass_rest(s);
 	out_f(s, ". %u:%u(0) ack %u", p->ack, p->ack, p->nxt + 5);
 	assert_true(s->config.delayed_ack < MS(500));
 }

@@ -66,12 +66,20 @@ static inline uint32_t script_mtu(uint32_t mtu)
 	return script_is_v6() ? mtu + 20 : mtu;
 }
 
+static inline uint64_t script_step(void)
+{
+	const char *step = getenv("STEP");
+
+	return step ? strtoull(step, NULL, 10) : 1;
+}
+
 struct script {
 	struct eleven_config config;
 	struct trace trace;
 	struct tcp *tcp;
 	void *memory, *records;
-	uint64_t now;
+	uint64_t now;                   /* by the clock, which is read in steps */
+	uint64_t step, late;            /* ns; STEP in the environment, and so much later it really is */
 	struct address us, them;
 	uint16_t our_port, their_port;
 	struct seq our_iss, their_iss;
@@ -110,7 +118,9 @@ static inline void script_begin(struct script *s)
 	s->memory = memory_take(tcp_bytes(&s->config));
 	s->records = calloc(1, trace_bytes((uint32_t)s->config.trace_records_max));
 	trace_init(&s->trace, s->records, (uint32_t)s->config.trace_records_max);
+	s->step = script_step();
 	s->now = SEC(1000);
+	s->late = s->step * 3 / 8;
 	s->tcp = tcp_init(s->memory, &s->config, &s->trace, s->now);
 	tcp_interface_set(s->tcp, 0, script_mtu(1500), 0);
 	s->us = script_address(0x0a000001);
@@ -275,18 +285,59 @@ static inline void quiet_at(struct script *s, const char *file, int at)
 
 /* ---- time */
 
-/* Every timeout in its moment; output stays for out(). */
+/* When the clock shows `time` or more; TIME_NEVER stays. */
+static inline uint64_t tick_of(const struct script *s, uint64_t time)
+{
+	return s->step == 1 || time == TIME_NEVER ? time : (time + s->step - 1) / s->step * s->step;
+}
+
+/* Every timeout in its moment, which is when the clock shows it; output stays for out(). */
 static inline void pass(struct script *s, uint64_t ns)
 {
-	uint64_t end = s->now + ns;
+	uint64_t end = s->now + s->late + ns;
 
-	while (tcp_deadline(s->tcp) <= end) {
+	while (tick_of(s, tcp_deadline(s->tcp)) <= end) {
 		if (tcp_deadline(s->tcp) > s->now)
-			s->now = tcp_deadline(s->tcp);
+			s->now = tick_of(s, tcp_deadline(s->tcp));
 		tcp_timers(s->tcp, s->now);
 	}
-	s->now = end;
+	s->now = s->step == 1 ? end : end / s->step * s->step;
+	s->late = end - s->now;
 	tcp_timers(s->tcp, s->now);
+}
+
+/* Until the clock shows this moment. */
+static inline void pass_until(struct script *s, uint64_t time)
+{
+	if (tick_of(s, time) > s->now + s->late)
+		pass(s, tick_of(s, time) - s->now - s->late);
+	else
+		pass(s, 0);
+}
+
+/*
+ * All of `ns` but what the clock may hide: what takes so long from now has not happened.  Then the rest of it, to the
+ * moment in which something expires.
+ */
+static inline void pass_almost(struct script *s, uint64_t ns)
+{
+	pass(s, ns > s->step ? ns - s->step : 0);
+}
+
+static inline void pass_rest(struct script *s)
+{
+	uint64_t end = s->now + s->late + 2 * s->step - 1, before = 0, after = 0;
+
+	for (unsigned i = 0; i < RULES; i++)
+		before += s->trace.counts[i];
+	do {
+		uint64_t due = tick_of(s, tcp_deadline(s->tcp));
+
+		pass_until(s, due < end ? due : end);
+		after = 0;
+		for (unsigned i = 0; i < RULES; i++)
+			after += s->trace.counts[i];
+	} while (before == after && s->now + s->late < end);
 }
 
 /* RFC 6298 §2.3 and §2.4 with the bounds of the profile. */

@@ -41,7 +41,7 @@ static void test_SHLD_18_ACK_is_delayed_below_half_a_second(void **state)
 		to_established(t);
 		in(t, "P. 1:101(100) ack 1 win 65535");
 		quiet(t);
-		pass(t, MS(500) - 1);
+		pass_almost(t, MS(500));
 		out(t, ". 1:1(0) ack 101");
 		quiet(t);
 	}

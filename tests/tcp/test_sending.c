@@ -56,9 +56,9 @@ static void test_cork_holds_back_for_200ms(void **state)
 	assert_int_equal(tcp_option_set(s->tcp, s->h, ELEVEN_OPTION_CORK, 1, s->now), 0);
 	give(s, 10);
 	quiet(s);
-	pass(s, MS(199));
+	pass_almost(s, MS(200));
 	quiet(s);
-	pass(s, MS(1));
+	pass_rest(s);
 	out(s, "P. 1:11(10) ack 1");
 }
 
@@ -76,9 +76,9 @@ static void test_6298_retransmission_doubles_its_timeout(void **state)
 	give(s, 10);
 	out(s, "P. 1461:1471(10) ack 1");
 	for (int i = 0; i < 6; i++) {
-		pass(s, rto - 1);
+		pass_almost(s, rto);
 		quiet(s);
-		pass(s, 1);
+		pass_rest(s);
 		out(s, "P. 1461:1471(10) ack 1");
 		quiet(s);
 		rto *= 2;
@@ -114,11 +114,11 @@ static void test_user_timeout_ends_it_in_its_moment(void **state)
 	assert_int_equal(tcp_option_set(s->tcp, s->h, ELEVEN_OPTION_USER_TIMEOUT, SEC(5), s->now), 0);
 	give(s, 10);
 	out_any(s);
-	pass(s, SEC(5) - MS(1));
+	pass_almost(s, SEC(5));
 	while (out_any(s))
 		;
 	state_is(s, ELEVEN_ESTABLISHED);
-	pass(s, MS(2));
+	pass_rest(s);
 	state_is(s, ELEVEN_CLOSED);
 	assert_int_equal(taken(s, RULE_GIVEN_UP_USER_TIMEOUT), 1);
 }
