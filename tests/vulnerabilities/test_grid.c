@@ -56,6 +56,8 @@ static struct outcome expect_ack(enum eleven_state state, bool fin)
 		return (struct outcome){ SILENCE, ELEVEN_TIME_WAIT };
 	case ELEVEN_LAST_ACK:
 		return (struct outcome){ SILENCE, ELEVEN_CLOSED };
+	case ELEVEN_TIME_WAIT:                  /* what says more than a bare ACK is acknowledged */
+		return (struct outcome){ fin ? ACKNOWLEDGE : SILENCE, state };
 	default:
 		return (struct outcome){ SILENCE, state };
 	}
