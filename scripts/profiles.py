@@ -124,8 +124,9 @@ def judge(job, table):
 def judge_step(job):
     program, step = job
     results = run(program, "modern", step=STEPS[step])
-    return [(f"clock of {step}: {program} {test}", None if passed else "fails") for test, passed in results.items()] or \
-        [(f"clock of {step}: {program}", "prints no result")]
+    title = f"clock of {step}: {program}"
+    return [(f"{title} {test}", None if passed else "fails") for test, passed in results.items()] or \
+        [(title, "prints no result")]
 
 
 def find(word):
