@@ -15,7 +15,8 @@ done
 export AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_QUIET=1
 [ -f "$build/build.ninja" ] || CC=afl-clang-fast meson setup "$build" >/dev/null ||
 	{ echo "afl.sh: could not be set up, see $build/meson-logs/meson-log.txt" >&2; exit 1; }
-[ $# -gt 0 ] || set -- $(sed -n "s/^\t'\([a-z]*\)': files('fuzz_.*/\1/p" fuzz/meson.build)
+[ $# -gt 0 ] || set -- $(sed -n "s/^\t'\([a-z]*\)': files('fuzz_.*/\1/p" fuzz/meson.build) \
+	$(pkg-config --exists lwip && echo lwip || echo "skip lwip: liblwip is not here (Debian: liblwip-dev)" >&2)
 programs=
 for target; do
 	programs="$programs fuzz-$target"

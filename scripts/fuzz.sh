@@ -10,7 +10,8 @@ seconds=${FUZZ_SECONDS:-60}
 [ -f "$build/build.ninja" ] ||
 	CC=clang meson setup "$build" -Db_sanitize=address,undefined -Dc_args=-fsanitize=fuzzer-no-link >/dev/null ||
 	{ echo "fuzz.sh: clang could not be set up, see $build/meson-logs/meson-log.txt" >&2; exit 1; }
-[ $# -gt 0 ] || set -- $(sed -n "s/^\t'\([a-z]*\)': files('fuzz_.*/\1/p" fuzz/meson.build)
+[ $# -gt 0 ] || set -- $(sed -n "s/^\t'\([a-z]*\)': files('fuzz_.*/\1/p" fuzz/meson.build) \
+	$(pkg-config --exists lwip && echo lwip || echo "skip lwip: liblwip is not here (Debian: liblwip-dev)" >&2)
 programs=
 for target; do
 	programs="$programs fuzzer-$target"

@@ -8,13 +8,13 @@ set -eu
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libjansson-dev libmnl-dev zlib1g-dev
 	libbpf-dev libdw-dev libelf-dev clang"
 test="libcmocka-dev netbase iproute2 net-tools procps util-linux curl nginx redis-server redis-tools wrk iperf3
-	netcat-openbsd openssh-client openssh-server tshark openssl mandoc"
+	netcat-openbsd openssh-client openssh-server tshark openssl mandoc liblwip-dev"
 bench="liblwip-dev valgrind iproute2 util-linux net-tools lsof"
 demo="curl iproute2 net-tools procps util-linux"
 coverage="gcovr"
 nightly="clang libclang-rt-14-dev valgrind gcc-12-multilib libc6-dev-i386 lib32z1-dev gcc-12-powerpc-linux-gnu
 	libc6-dev-powerpc-cross qemu-user"
-fuzz="clang libclang-rt-14-dev afl++"
+fuzz="clang libclang-rt-14-dev afl++ liblwip-dev"
 
 wanted=
 for group in "$@"; do
