@@ -342,7 +342,7 @@ static uint64_t rule_count(const struct eleven *stack, const char *name)
 
 /*
  * A third ACK sent again after a lost RST brings its SYN cookie again: a connection nobody at the other end opened.
- * So does a SYN with text that comes twice (RFC 7413 §6.1).
+ * So does a SYN with text that comes twice (RFC 7413 §6.1), or again without, after a reset (RFC 3168 §6.1.1.1).
  */
 static bool is_cookie_again(const struct world *world, unsigned host, const struct eleven_status *status)
 {
@@ -351,7 +351,7 @@ static bool is_cookie_again(const struct world *world, unsigned host, const stru
 	for (unsigned i = 0; i < world->actors; i++)
 		if (world->actor[i].host == host && world->actor[i].peer->iss == status->irs &&
 		    world->actor[i].state != ACTOR_UNBORN)
-			return rule_count(stack, "LISTEN_COOKIE_ACK") > 1 || rule_count(stack, "LISTEN_FAST_OPEN") > 1;
+			return rule_count(stack, "LISTEN_COOKIE_ACK") > 1 || world->actor[i].peer->fast_open;
 	return false;
 }
 

@@ -137,6 +137,9 @@ static bool seed_run(uint64_t seed, double *hours)
 	} else if (arguments.ladder) {
 		story_print(world);
 	}
+	if (!arguments.quiet && world->fair_index > 0)
+		printf("seed %" PRIu64 ": %" PRIu32 " flows at %" PRIu32 " kbit/s: fairness %.2f, %.2f of the rate "
+		       "used\n", seed, spec.conversations, spec.rate_kbit, world->fair_index, world->fair_use);
 	if (!arguments.quiet)
 		printf("seed %" PRIu64 ": %s, %.1f s, %" PRIu64 " events, %" PRIu64 " packets, %" PRIu64
 		       " streams ended, %" PRIu64 " bytes, hash %016" PRIx64 "\n", seed,

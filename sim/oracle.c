@@ -14,6 +14,49 @@
 #define STEPS_MAX 10000                 /* O15: an ACK may look at 4,096 records for its SACK blocks, and at what it
 					   acknowledges */
 
+/* ---------------------------------------------------------------- O21: shares of a narrow place */
+
+#define FAIR_SETTLE   SEC(5)            /* slow starts, and what they lose, are over */
+#define FAIR_LEAST    SEC(5)            /* measured for so long at least */
+#define FAIR_ROUNDS   60u               /* and for so many round trips, with the queue */
+#define FAIR_INDEX    0.70              /* Jain's: 1 for shares that are all the same, 1/n when one has all */
+#define FAIR_USE      0.80              /* of the narrow place's rate, headers and all */
+
+static void fair_begin(struct world *world)
+{
+	if (world->fair_since || world->now < world->start + MS(world->spec.start_ms) + FAIR_SETTLE)
+		return;
+	world->fair_since = world->now;
+	for (unsigned i = 0; i < world->actors; i++)
+		world->actor[i].fair_from = world->actor[i].received;
+}
+
+/* The first of them has come to its end: until now all were sending. */
+static void fair_judge(struct world *world)
+{
+	uint64_t round_ns = 2 * US(world->spec.delay_us) +
+			    (uint64_t)world->spec.queue_packets * world->spec.mtu * 8000000 / world->spec.rate_kbit;
+	uint64_t passed = world->now - world->fair_since;
+	double sum = 0, squares = 0, flows = world->spec.conversations;
+
+	if (!world->fair_since || world->fair_index > 0 || world->healed || passed < FAIR_LEAST ||
+	    passed < FAIR_ROUNDS * round_ns)
+		return;
+	for (unsigned i = 0; i < world->actors; i++) {
+		double share = (double)(world->actor[i].received - world->actor[i].fair_from);
+
+		sum += share;
+		squares += share * share;
+	}
+	world->fair_index = squares > 0 ? sum * sum / flows / squares : 0;
+	world->fair_use = sum * 8e6 / (double)world->spec.rate_kbit / (double)passed;
+	if (world_breaks(world, "O21"))
+		world->fair_index = 1 / flows;
+	if (world->fair_index < FAIR_INDEX || world->fair_use < FAIR_USE)
+		world_fail(world, "O21", "%.0f flows over one bottleneck: an index of fairness of %.2f, and they use "
+			   "%.2f of it", flows, world->fair_index, world->fair_use);
+}
+
 /* ---------------------------------------------------------------- O1, O2: what programs get */
 
 void oracle_received(struct world *world, struct actor *actor, const uint8_t *bytes, size_t n)
@@ -28,6 +71,8 @@ void oracle_received(struct world *world, struct actor *actor, const uint8_t *by
 		world_fail(world, "O1", "program %u: byte %llu of the stream or one after it is not what was sent",
 			   actor->number, (unsigned long long)actor->received);
 	world->bytes_delivered += n;
+	if (world->spec.fair)
+		fair_begin(world);
 }
 
 void oracle_end(struct world *world, struct actor *actor)
@@ -40,6 +85,8 @@ void oracle_end(struct world *world, struct actor *actor)
 			   actor->number, (unsigned long long)actor->received, (unsigned long long)peer->sent,
 			   ended ? "closed" : "not closed");
 	world->streams_finished++;
+	if (world->spec.fair && !actor->opens)
+		fair_judge(world);
 }
 
 /* ---------------------------------------------------------------- O3: errors and resets have their causes */

@@ -111,12 +111,40 @@ static void conversation_plan(struct world *world)
 		a->ending = END_SHUTDOWN;
 }
 
+/* O21: alike in all but when they start. */
+static void fair_plan(struct world *world)
+{
+	for (uint32_t i = 0; i < world->spec.conversations; i++) {
+		struct actor *a = actor_add(world, 0, true), *b = actor_add(world, 1, false);
+
+		a->peer = b;
+		b->peer = a;
+		a->remote_address = world->host[1].address;
+		b->remote_address = world->host[0].address;
+		a->remote_port = PORT_FIRST;
+		a->start = a->wake = world->start + random_below(&world->random, MS(world->spec.start_ms));
+		a->to_send = world->spec.bytes_max;
+		b->to_send = 0;
+		a->piece = b->piece = 60000;
+		a->options = b->options = 0;
+		a->ending = END_SHUTDOWN;
+		b->ending = END_AFTER_PEER;
+		a->end_at = b->end_at = UINT64_MAX;
+		a->read_interval = b->read_interval = 0;
+	}
+}
+
 void actors_plan(struct world *world)
 {
+	if (world->spec.fair) {
+		fair_plan(world);
+		return;
+	}
 	for (uint32_t i = 0; i < world->spec.conversations; i++)
 		conversation_plan(world);
 	for (unsigned i = 0; world->spec.fast_open && i < world->actors; i++)
 		world->actor[i].fast_open = world->actor[i].opens && world->actor[i].to_send > 0 &&
+					    (!world->actor[i].responds || world->actor[i].ahead > 0) &&
 					    percent(world, world->spec.fast_open);
 }
 

@@ -125,6 +125,32 @@ static void boxes_choose(struct spec *s, struct random *r, unsigned trouble)
 		s->path_mtu = s->path_changes = 0;
 }
 
+/* A clean wire with one narrow place and flows that are alike. */
+static void fair_choose(struct spec *s, struct random *r)
+{
+	struct spec fair;
+	uint64_t packets;
+
+	spec_tame(&fair, s->seed);
+	fair.fair = 1;
+	fair.conversations = 2 + (uint32_t)random_below(r, 5);
+	fair.start_ms = spread(r, 1, 2000);
+	fair.chaos_ms = 200000;
+	fair.delay_us = spread(r, 2000, 60000);
+	fair.rate_kbit = spread(r, 2000, 20000);
+	fair.bytes_max = fair.rate_kbit * 125 * 30 / fair.conversations;    /* for half a minute */
+	packets = 2ull * fair.delay_us * fair.rate_kbit / 8 / 1500 / 1000000 + 1;
+	/* Below some segments a flow it is timeouts that share, and they share badly, as do drops of big ones. */
+	fair.queue_packets = 8 * fair.conversations + (uint32_t)(packets / 2 + random_below(r, 2 * packets));
+	fair.buffers = 0;
+	fair.big = s->big == 3 ? 0 : s->big;
+	fair.ethernet = s->ethernet;
+	fair.six = s->six && !s->ethernet;
+	fair.profile = s->profile;
+	fair.timestamps = s->timestamps;
+	*s = fair;
+}
+
 void spec_of_seed(struct spec *s, uint64_t seed)
 {
 	struct random random, *r = &random;
@@ -155,6 +181,8 @@ void spec_of_seed(struct spec *s, uint64_t seed)
 	s->mark_ppm = chance(r, s->ecn ? 70 : 10, random_below(r, 2) ? 20000 : 400000);
 	s->ecn_path = chance(r, trouble / 4, 15);
 	boxes_choose(s, r, trouble);
+	if (random_below(r, 50) == 0)
+		fair_choose(s, r);
 }
 
 bool spec_set(struct spec *spec, const char *assignment)

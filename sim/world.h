@@ -83,6 +83,7 @@ struct actor {
 	uint32_t signals;               /* come up and not acted on */
 	bool can_send, can_receive;
 	bool shut, eof, aborted, closed;
+	uint64_t fair_from;             /* O21: received when the measuring began */
 	bool left_unread;               /* closed before the other's end was seen */
 	int error;                      /* that the connection ended with */
 	/* what the oracles saw last */
@@ -179,6 +180,8 @@ struct world {
 	struct siphash_key hash_key;
 	uint64_t hash;                  /* over all packets and their times */
 	uint64_t events, packets, streams_finished, bytes_delivered;
+	uint64_t fair_since;            /* O21: when the measuring began; 0: not yet */
+	double fair_index, fair_use;    /* its outcome, of all and of the narrow place; 0: not measured */
 	uint64_t instant, instant_events; /* O11 */
 	const char *failed;             /* the oracle, or NULL */
 	char reason[400];

@@ -109,12 +109,44 @@ static void test_O20_saved_and_restored(void **state)
 	}
 }
 
+/* O21: flows that are alike share a narrow place, and use it; one that is told otherwise says so. */
+static void test_O21_flows_share_a_bottleneck(void **state)
+{
+	static const char *const settings[][9] = {
+		{ "fair=1", "conversations=4", "bytes_max=6000000", "chaos_ms=200000", "start_ms=500", "delay_us=10000",
+		  "rate_kbit=6000", "queue_packets=60", "buffers=0" },
+		{ "fair=1", "conversations=3", "bytes_max=9000000", "chaos_ms=200000", "start_ms=500", "delay_us=2000",
+		  "rate_kbit=8000", "queue_packets=40", "profile=2" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct world *world;
+		struct spec spec;
+
+		spec_tame(&spec, i);
+		for (unsigned j = 0; j < 9; j++)
+			assert_true(spec_set(&spec, settings[i % 2][j]));
+		world = world_create(&spec);
+		world->broken = i < 2 ? NULL : "O21";
+		if (i < 2) {
+			if (world_run(world))
+				fail_msg("%s: %s", world->failed, world->reason);
+			assert_true(world->fair_index > 0.7 && world->fair_index < 1.001);
+		} else {
+			assert_string_equal(world_run(world), "O21");
+		}
+		world_destroy(world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_world_is_well),
 		cmocka_unit_test(test_every_oracle_can_fail),
 		cmocka_unit_test(test_O20_saved_and_restored),
+		cmocka_unit_test(test_O21_flows_share_a_bottleneck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
