@@ -45,6 +45,8 @@ static void flag_read(struct settings *settings, const char *word)
 		settings->quick_ack_off = true;
 	else if (strncmp(word, "rcvwnd=", 7) == 0)
 		settings->receive_window = (uint32_t)strtoul(word + 7, NULL, 0);
+	else if (strncmp(word, "clock=", 6) == 0)
+		settings->clock_step_ns = strtoull(word + 6, NULL, 0);
 	else if (strncmp(word, "mtu=", 4) == 0)
 		settings->mtu = (uint32_t)strtoul(word + 4, NULL, 0);
 	else if (strncmp(word, "local_ip=", 9) == 0 && address_v6_read(&settings->local_v6, word + 9))
@@ -60,9 +62,12 @@ void settings_init(struct settings *settings, const char *flags)
 	settings->local = LOCAL_DEFAULT;
 	settings->remote = REMOTE_DEFAULT;
 	settings->mtu = MTU_DEFAULT;
+	settings->clock_step_ns = 1;
 	snprintf(text, sizeof(text), "%s", flags ? flags : "");
 	while ((word = strsep(&rest, ", \t\n")) != NULL)
 		flag_read(settings, word);
+	if (settings->clock_step_ns == 0)
+		settings->clock_step_ns = 1;
 }
 
 /* ---- packetdrill's command line and the script's head */

@@ -21,6 +21,7 @@ struct settings {
 	uint32_t local, remote;         /* IPv4, host order */
 	bool local_v6_given;
 	struct eleven_address local_v6;
+	uint64_t clock_step_ns;         /* the stack reads its clock in such steps */
 	uint32_t mtu;
 	uint32_t send_memory;           /* tcp_wmem: what a send buffer begins with */
 	bool fast_open_key_given;

@@ -404,7 +404,7 @@ static int slot_netdev_receive(void *userdata, void *bytes, size_t *length, long
 	packet = world->first_out;
 	if (!packet) {
 		*length = 0;
-		*time_us = (long long)(world->now_ns / US(1));
+		*time_us = (long long)(world_time(world) / US(1));
 		leave(world, 0);
 		return 0;
 	}
@@ -424,7 +424,7 @@ static int slot_usleep(void *userdata, useconds_t us)
 {
 	struct world *world = enter(userdata);
 
-	world_advance(world, world->now_ns + US((uint64_t)us) + SLEEP_EXTRA_NS);
+	world_advance(world, world_time(world) + US((uint64_t)us) + SLEEP_EXTRA_NS);
 	leave(world, 0);
 	return 0;
 }
@@ -434,10 +434,10 @@ static int slot_gettimeofday(void *userdata, struct timeval *time, struct timezo
 	struct world *world = enter(userdata);
 
 	(void)zone;
-	world_advance(world, world->now_ns + US(1));
+	world_advance(world, world_time(world) + US(1));
 	if (time) {
-		time->tv_sec = (time_t)(world->now_ns / SEC(1));
-		time->tv_usec = (suseconds_t)(world->now_ns % SEC(1) / US(1));
+		time->tv_sec = (time_t)(world_time(world) / SEC(1));
+		time->tv_usec = (suseconds_t)(world_time(world) % SEC(1) / US(1));
 	}
 	leave(world, 0);
 	return 0;

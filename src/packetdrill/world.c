@@ -162,7 +162,7 @@ static void packet_queue(struct world *world, const struct eleven_out *out)
 		at += out->slice[i].length;
 	}
 	packet->length = at;
-	packet->time_ns = world->now_ns;
+	packet->time_ns = world_time(world);
 	packet->next = NULL;
 	*world->last_out = packet;
 	world->last_out = &packet->next;
@@ -246,6 +246,14 @@ void world_run(struct world *world)
 
 /* ---- the clock */
 
+/* When the clock shows `time` or more. */
+static uint64_t tick_of(const struct world *world, uint64_t time)
+{
+	uint64_t step = world->settings.clock_step_ns;
+
+	return time == TIME_NEVER ? time : (time + step - 1) / step * step;
+}
+
 static uint64_t world_deadline(const struct world *world)
 {
 	uint64_t deadline = world->stack ? eleven_deadline(world->stack) : TIME_NEVER;
@@ -253,16 +261,17 @@ static uint64_t world_deadline(const struct world *world)
 	for (const struct call *call = world->calls; call; call = call->next)
 		if (call->deadline_ns < deadline)
 			deadline = call->deadline_ns;
-	return deadline;
+	return tick_of(world, deadline);
 }
 
 static void clock_move(struct world *world, uint64_t target_ns)
 {
-	if (target_ns <= world->now_ns)
+	if (target_ns <= world_time(world))
 		return;
 	if (world->stack)
-		limits_run(world, target_ns - world->now_ns);
-	world->now_ns = target_ns;
+		limits_run(world, target_ns - world_time(world));
+	world->late_ns = target_ns % world->settings.clock_step_ns;
+	world->now_ns = target_ns - world->late_ns;
 }
 
 bool world_step(struct world *world)

@@ -9,7 +9,8 @@
  *
  * Time is `now_ns`, and moves only when packetdrill asks for it: usleep() moves it on, gettimeofday() by a
  * microsecond, netdev_receive() to the next timer when nothing waits to be received.  On its way it stops at every
- * deadline of the stack, so that each timeout runs in its moment and what it sends bears that time.
+ * deadline of the stack, so that each timeout runs in its moment and what it sends bears that time.  With a clock
+ * that is read in steps (clock=NANOSECONDS) that moment is when the clock shows it, and the stack sees steps alone.
  *
  * A call that may block is a `struct call`: a function that tries it.  It is tried once by its own thread; if it
  * has to wait, it stands in a list and sleeps on a condition, and world_run(), in whatever thread something
@@ -65,7 +66,8 @@ struct world {
 	bool fast_open_key_set;
 	struct eleven *stack;   /* NULL until the first socket */
 	size_t stack_bytes;
-	uint64_t now_ns;
+	uint64_t now_ns;        /* as the stack's clock shows it */
+	uint64_t late_ns;       /* and so much later it is */
 	struct packet *first_out, **last_out;
 	struct file *files[DESCRIPTORS_MAX];
 	struct call *calls;     /* that wait */
@@ -74,6 +76,11 @@ struct world {
 	uint64_t activity;      /* counts calls of the table: whether anyone else does anything */
 	int interfaces;
 };
+
+static inline uint64_t world_time(const struct world *world)
+{
+	return world->now_ns + world->late_ns;
+}
 
 struct world *world_create(const char *flags);
 void world_destroy(struct world *world);

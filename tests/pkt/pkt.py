@@ -10,6 +10,7 @@ Each runs in a process of its own, under each profile that its head names:
     // flags: quickack=off                    more for --so_flags
     // families: 4                            not over IPv6 too (those that name an ip_version are of that one)
 
+With --flags=clock=NS the stack reads its clock in steps of so many ns, and times may be off by two steps.
 Exit status 1 if one fails.  Prints TAP.
 """
 import argparse
@@ -49,6 +50,8 @@ def script_run(path, profile, flags, library, kernel=False, log=False, family=4)
             run = machine.Machine(text, "", flags, "/proc/sys/net", Kernel)
         else:
             run = machine.Machine(text, str(library), flags, sysctls, family=family)
+        clock = re.search(r"\bclock=(\d+)", flags)
+        run.tolerance_us += 2 * int(clock.group(1)) // 1000 if clock else 0
         run.run()
         run.end()
     except (machine.Failure, notation.ScriptError) as fault:
