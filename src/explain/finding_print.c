@@ -88,7 +88,9 @@ static void who_print(FILE *out, const struct finding *finding)
 
 		if (i > 0 && owner->pid == finding->owners[i - 1].pid)
 			continue;       /* its other descriptors follow in the same line */
-		used = (size_t)snprintf(line, sizeof(line), "%s (%d) fd %d", owner->comm, (int)owner->pid, owner->fd);
+		used = (size_t)snprintf(line, sizeof(line), "%s (%d)", owner->comm, (int)owner->pid);
+		if (owner->fd >= 0)
+			used += (size_t)snprintf(line + used, sizeof(line) - used, " fd %d", owner->fd);
 		for (size_t j = i + 1; j < finding->owner_count && finding->owners[j].pid == owner->pid; j++) {
 			if (j - i == 8)
 				used += (size_t)snprintf(line + used, sizeof(line) - used, ",...");

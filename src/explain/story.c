@@ -36,6 +36,7 @@ static uint64_t now_ns(void)
 static struct conn_view *row_make(const struct live_change *change)
 {
 	struct conn_view *conn = calloc(1, sizeof(*conn));
+	const struct live_who *who;
 	struct view_owner *owner;
 
 	CHECK(conn != NULL);
@@ -48,15 +49,17 @@ static struct conn_view *row_make(const struct live_change *change)
 	conn->remote = change->remote;
 	conn->state = change->after < ELEVEN_STATES ? change->after : ELEVEN_CLOSED;
 	conn->previous = change->before < ELEVEN_STATES ? change->before : ELEVEN_STATES;
-	if (change->who.pid == 0)
+	/* What nobody has accepted is told of whoever closed the listener, which need not be who opened it. */
+	who = change->cause == LIVE_CAUSE_LISTENER_CLOSED && change->by.pid != 0 ? &change->by : &change->who;
+	if (who->pid == 0)
 		return conn;
 	owner = calloc(1, sizeof(*owner));
 	CHECK(owner != NULL);
-	owner->pid = change->who.pid;
-	owner->tid = change->who.tid;
-	owner->fd = change->who.fd;
-	owner->uid = change->who.uid;
-	text_escape(owner->comm, sizeof(owner->comm), change->who.comm, sizeof(change->who.comm));
+	owner->pid = who->pid;
+	owner->tid = who->tid;
+	owner->fd = who->fd;
+	owner->uid = who->uid;
+	text_escape(owner->comm, sizeof(owner->comm), who->comm, sizeof(who->comm));
 	conn->owners = owner;
 	conn->owner_count = 1;
 	conn->owners_known = true;

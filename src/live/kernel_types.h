@@ -68,10 +68,10 @@ struct sock_common___flags { unsigned long skc_flags; };
 enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_URGINLINE, SOCK_KEEPOPEN, SOCK_LINGER };
 
 struct inet_sock { __be16 inet_sport; };
-struct inet_connection_sock { struct inet_sock icsk_inet; __u32 icsk_user_timeout; };
+struct inet_connection_sock { struct inet_sock icsk_inet; __u8 icsk_probes_out; __u32 icsk_user_timeout; };
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
-	__u32 rcv_nxt, copied_seq, write_seq, snd_una, srtt_us;
+	__u32 rcv_nxt, copied_seq, write_seq, snd_una, srtt_us, rcv_tstamp;
 };
 
 struct request_sock { struct sock_common __req_common; };

@@ -67,7 +67,8 @@ struct live_record {
 	live_u16 local_port, remote_port;
 	live_u8 kind;
 	live_u8 states;                 /* old << 4 | new, as the kernel numbers them; no socket: the packet's flags */
-	live_u8 detail;                 /* STATE: sk_err; ERROR: errno; SEND_RESET: reason, 255: not told */
+	live_u8 detail;                 /* STATE: sk_err; ERROR: errno; SEND_RESET: reason, 255: not told;
+					 * RECEIVE_RESET: 1 after silence, to what this end has sent */
 	live_u8 flags;
 	live_u32 unread;                /* as Recv-Q: the peer's FIN counts */
 	live_u32 unacked;               /* as Send-Q */

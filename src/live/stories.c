@@ -11,8 +11,12 @@
 #include "live/line.h"
 #include "view/text.h"
 
+#define RESETS_KEPT 16u                 /* for segments of no connection: the other end hears of them at once */
+
 struct stories {
 	struct story list[STORIES_MAX];
+	struct live_change resets[RESETS_KEPT];
+	unsigned reset_next;
 	size_t count;
 	uint64_t dropped;
 };
@@ -93,13 +97,35 @@ static struct story *story_of(struct stories *stories, const char *verdict, cons
 	return story;
 }
 
+static bool same_ends(const struct live_change *a, const struct live_change *b)
+{
+	return a->local.port == b->remote.port && a->remote.port == b->local.port &&
+	       memcmp(&a->local.address, &b->remote.address, sizeof(a->local.address)) == 0 &&
+	       memcmp(&a->remote.address, &b->local.address, sizeof(a->local.address)) == 0;
+}
+
+static bool reset_seen(const struct stories *stories, const struct live_change *change)
+{
+	for (unsigned i = 0; i < RESETS_KEPT; i++)
+		if (stories->resets[i].time != 0 && same_ends(&stories->resets[i], change))
+			return true;
+	return false;
+}
+
 void stories_add(struct stories *stories, const struct live_change *change)
 {
 	const char *verdict = live_cause_verdict(change->cause);
 	struct story *story = verdict != NULL ? story_of(stories, verdict, change) : NULL;
 
+	if (change->cause == LIVE_CAUSE_NO_CONNECTION) {
+		stories->resets[stories->reset_next] = *change;
+		stories->resets[stories->reset_next].frames = NULL;
+		stories->reset_next = (stories->reset_next + 1) % RESETS_KEPT;
+	}
 	if (story == NULL)
 		return;
+	if (change->cause == LIVE_CAUSE_PEER_LOST_STATE && reset_seen(stories, change))
+		story->proved = true;
 	story->count++;
 	story->last_time = change->time;
 	if (story->example_count < STORY_EXAMPLES) {
@@ -156,17 +182,20 @@ static void evidence_tell(struct story *story)
 		evidence_add(story, "time in state before", "events", "%.3f s", (double)change->spent_ns / 1e9);
 }
 
-/* As the findings of standing connections name programs. */
+/* As the findings of standing connections name programs; of a listener that is gone whoever closed it. */
 static void story_who(char out[LINE_WHO_MAX], const struct live_change *change)
 {
+	const struct live_who *who = &change->who;
 	char comm[VIEW_COMM_MAX];
 
-	if (change->who.pid == 0 || change->who.how == LIVE_HOW_NONE) {
+	if (change->cause == LIVE_CAUSE_LISTENER_CLOSED && change->by.pid != 0)
+		who = &change->by;
+	if (who->pid == 0 || who->how == LIVE_HOW_NONE) {
 		snprintf(out, LINE_WHO_MAX, "%s", change->number == 0 ? "a connection" : "an unknown program");
 		return;
 	}
-	text_escape(comm, sizeof(comm), change->who.comm, sizeof(change->who.comm));
-	snprintf(out, LINE_WHO_MAX, "%s (%d)", comm, (int)change->who.pid);
+	text_escape(comm, sizeof(comm), who->comm, sizeof(who->comm));
+	snprintf(out, LINE_WHO_MAX, "%s (%d)%s", comm, (int)who->pid, change->signal != 0 ? ", killed," : "");
 }
 
 static void story_tell(struct story *story)
@@ -189,14 +218,10 @@ static void story_tell(struct story *story)
 	snprintf(story->why, sizeof(story->why), "%s", text ? text->why : live_cause_words(story->first.cause));
 	snprintf(story->fix, sizeof(story->fix), "%s", text ? text->fix : "");
 	story->confidence = story->first.sampled ? STORY_LIKELY : text ? text->confidence : STORY_LIKELY;
+	/* Of a peer that is not on this host only its silence speaks. */
+	if (story->first.cause == LIVE_CAUSE_PEER_LOST_STATE && !story->proved)
+		story->confidence = STORY_LIKELY;
 	evidence_tell(story);
-}
-
-static bool same_ends(const struct live_change *a, const struct live_change *b)
-{
-	return a->local.port == b->remote.port && a->remote.port == b->local.port &&
-	       memcmp(&a->local.address, &b->remote.address, sizeof(a->local.address)) == 0 &&
-	       memcmp(&a->remote.address, &b->local.address, sizeof(a->local.address)) == 0;
 }
 
 /* The client's "refused" and the kernel's "no listener" are one thing: the client's has an owner. */

@@ -23,6 +23,7 @@ struct story_evidence { char field[40], value[64], source[40]; };
 struct story {
 	const char *verdict;            /* its id, as in causes.def */
 	bool harmless;                  /* true, but nothing is wrong */
+	bool proved;                    /* the other end was seen to have no such connection */
 	enum story_confidence confidence;
 	uint64_t count;                 /* connections */
 	uint64_t first_time, last_time; /* CLOCK_MONOTONIC of the watching, ns */

@@ -10,6 +10,7 @@
 #include "live/conn.h"
 
 #define TWICE_NS 100000ull              /* one move is not told twice at a greater distance */
+#define PEERS_LOOKED_AT 256u            /* those that changed last: a peer that has sent a reset is among them */
 #define NEAR_NS 200000000ull            /* two ends' tracepoints for one segment on this host are not further apart */
 
 struct tracker *tracker_create(const struct tracker_options *options)
@@ -213,7 +214,7 @@ static void state_closed(struct tracker *tracker, struct live_conn *conn, const 
 	figures_note(&held->change, record);
 	held->closing = *record;
 	held->judged_again = rest == ELEVEN_CLOSED || before == ELEVEN_FIN_WAIT_2;
-	if (cause == LIVE_CAUSE_KILLED && record->tid != 0) {
+	if ((cause == LIVE_CAUSE_KILLED || cause == LIVE_CAUSE_LISTENER_CLOSED) && record->tid != 0) {
 		held->change.by.fd = -1;
 		who_from_call(tracker, &held->change.by, record);
 	}
@@ -317,6 +318,22 @@ static bool peer_had_no_socket(const struct tracker *tracker, const struct live_
 
 		if (reset->time != 0 && reset->time <= time && time - reset->time < NEAR_NS &&
 		    endpoints_equal(&reset->local, &conn->remote) && endpoints_equal(&reset->remote, &conn->local))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The other end is on this host, too, and has just ended of its own accord, with this reset: the kernel tells of a
+ * reset that close() sends when it has been sent, and over loopback it has been received by then.
+ */
+static bool peer_reset_here(const struct tracker *tracker, const struct live_conn *conn)
+{
+	const struct live_conn *peer = tracker->newest;
+
+	for (unsigned i = 0; i < PEERS_LOOKED_AT && peer != NULL; i++, peer = peer->older) {
+		if ((peer->reset_sent != RESET_NONE || peer->state == ELEVEN_CLOSED) &&
+		    endpoints_equal(&peer->local, &conn->remote) && endpoints_equal(&peer->remote, &conn->local))
 			return true;
 	}
 	return false;
@@ -438,8 +455,9 @@ void tracker_record(struct tracker *tracker, const struct live_record *record, u
 		conn->reset_received = true;
 		/* Silent first, and then a reset: it has forgotten; and where its host is this one, that was seen. */
 		conn->peer_lost_state = peer_had_no_socket(tracker, conn, record->time) ||
-					(conn->retransmits > 0 && record->unacked > 0 &&
-					 !(record->flags & (LIVE_RECORD_DONE | LIVE_RECORD_REQUEST)));
+					(((conn->retransmits > 0 && record->unacked > 0) || record->detail != 0) &&
+					 !(record->flags & (LIVE_RECORD_DONE | LIVE_RECORD_REQUEST)) &&
+					 !peer_reset_here(tracker, conn));
 	} else {
 		conn->error = record->detail;
 	}

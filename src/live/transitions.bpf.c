@@ -489,10 +489,28 @@ static __always_inline int socket_event(struct sock *sk, __u8 kind, int detail)
 	return 0;
 }
 
+/*
+ * A quarter of a second where HZ is 1000, two and a half where it is 100.  A peer that closes in answer to text does so
+ * sooner after its last word, for nothing is acknowledged later than that.
+ */
+#define SILENCE_JIFFIES 250u
+
+/* The reset answers text or a probe, and nothing else had come for a while: who sent it may not know the connection. */
+static __always_inline int after_silence(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tp)
+		return 0;
+	if (tp->inet_conn.icsk_probes_out > 0)
+		return 1;
+	return tp->write_seq != tp->snd_una && (__u32)bpf_jiffies64() - tp->rcv_tstamp >= SILENCE_JIFFIES;
+}
+
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(on_receive_reset, struct sock *sk)
 {
-	return socket_event(sk, LIVE_RECORD_RECEIVE_RESET, 0);
+	return socket_event(sk, LIVE_RECORD_RECEIVE_RESET, sk ? after_silence(sk) : 0);
 }
 
 SEC("tp_btf/inet_sk_error_report")

@@ -32,8 +32,10 @@ EVENTS = [
     ("data-after-close", "rst-data-after-close", 0, False), ("lost-state", "rst-peer-lost-state", 0, False),
     ("killed", "rst-killed", 0, False), ("listener-closed", "rst-listener-closed", 1, False),
     ("keepalive", "keepalive-timeout", 0, False), ("user-timeout", "user-timeout", 0, False),
-    ("connect-timeout", "connect-timeout", 0, False),
+    ("connect-timeout", "connect-timeout", 0, False), ("inherited-listener", "rst-listener-closed", 1, False),
+    ("unread-flood", "rst-unread-data", 0, True), ("forgetful", "rst-peer-lost-state", 0, False),
 ]
+OTHERS = {"data-after-close", "killed", "lost-state", "forgetful"}      # more than one thing can be said of them
 # What sampling and the destroy events of sock_diag can tell.
 OF_NOBODY = []
 
@@ -74,7 +76,7 @@ def judge(title, findings, verdict, end, by_call):
 
 
 def scenario_run(name, results):
-    with Namespaces("x" + name.replace("-", "")[:3]) as spaces:
+    with Namespaces("x" + name.replace("-", "")[:4]) as spaces:
         near = ("ip", "netns", "exec", spaces.near)
         tape = SCRATCH / f"events-{name}.tape"
         explain = Explain(*near)
@@ -113,6 +115,8 @@ def events():
         judge(f"explain --watch, {name}", found, verdict, end, by_call)
         judge(f"explain --record, {name}", read, verdict, end, by_call)
         ok(status == 1, f"explain --record, {name}: exit status 1", status)
+        resets = [row for row in found if row != verdict and row.startswith(("rst", "keep", "user", "connect"))]
+        ok(name in OTHERS or not resets, f"explain --watch, {name}: no other cause", resets)
 
 
 def of_nobody(name, verdict, which):

@@ -7,6 +7,7 @@ Prints what it knows to be true as JSON: for each end its ports, who owned it by
 call that ended it, and its moves with their causes. A cause is one word or several that are right, the first the best.
 """
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -374,6 +375,96 @@ def request():
              "moves": [["LISTEN", "SYN_RECV", ["peer-syn"]], ["SYN_RECV", "CLOSE", ["request-expired"]]]},)
 
 
+def inherited_listener():
+    """Opened here, and held by a child alone that is killed: it is the child that closed it."""
+    waiting = listener()
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    name = waiting.getsockname()
+    waiting.close()
+    client = socket.socket()
+    client.connect(name)
+    client = End(client, OPEN_OUT + [["ESTABLISHED", "CLOSE", ["peer-rst"]]])
+    pause()
+    gone(child)
+    pause()
+    return client, {"local": client.remote[1], "remote": client.local[1], "pid": child,
+                    "moves": OPEN_IN + [["ESTABLISHED", "CLOSE", ["listener-closed"]]]}
+
+
+def unread_flood():
+    """Closed while text streams in: the sender, whose last segments are answered by RST, has lost nothing."""
+    waiting, client, server = pair("::1", socket.AF_INET6)
+
+    def send():
+        try:
+            while True:
+                server.sock.send(b"x" * 1000)
+        except OSError:
+            pass
+    thread = threading.Thread(target=send)
+    thread.start()
+    pause()
+    client.close()
+    thread.join()
+    client.moves += [["ESTABLISHED", "CLOSE", ["close-unread-data"]]]
+    server.moves += [["ESTABLISHED", "CLOSE", ["peer-rst"]]]
+    return client, server
+
+
+def forgetful():
+    """A peer that is no kernel: behind a tun, and answers text with RST after a while, as a restarted host does."""
+    device = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(device, 0x400454ca, struct.pack("16sH", b"peer", 0x1001))  # TUNSETIFF, IFF_TUN | IFF_NO_PI
+    for command in ("ip address add 10.78.0.1/24 dev peer", "ip link set peer up"):
+        subprocess.run(command.split(), check=True)
+    forgotten = threading.Event()
+
+    def answer(packet):
+        segment = packet[20:]
+        source, target, number, acknowledged = struct.unpack("!HHII", segment[:12])
+        text = len(segment) - (segment[12] >> 4) * 4
+        if segment[13] & 2:
+            send(packet, target, source, 1000, number + 1, 0x12)
+        elif text > 0 and forgotten.is_set():
+            send(packet, target, source, acknowledged, 0, 0x04)
+        elif text > 0:
+            send(packet, target, source, acknowledged, number + text, 0x10)
+
+    def send(packet, *fields):
+        os.write(device, segment_make(packet[16:20], packet[12:16], *fields))
+
+    def serve():
+        while True:
+            packet = os.read(device, 2000)
+            if packet[0] >> 4 == 4 and packet[9] == 6:
+                answer(packet)
+    threading.Thread(target=serve, daemon=True).start()
+    sock = socket.create_connection(("10.78.0.2", 80))
+    client = End(sock, OPEN_OUT + [["ESTABLISHED", "CLOSE", ["peer-lost-state", "peer-rst"]]])
+    sock.send(b"hello")
+    pause(3)
+    forgotten.set()
+    sock.send(b"again")
+    over(sock)
+    return (client,)
+
+
+def internet_sum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def segment_make(source, target, from_port, to_port, number, acknowledged, flags):
+    head = struct.pack("!HHIIBBHHH", from_port, to_port, number, acknowledged, 5 << 4, flags, 65535, 0, 0)
+    value = internet_sum(source + target + struct.pack("!BBH", 0, 6, len(head)) + head)
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 1, 0, 64, 6, 0, source, target)
+    return ip[:10] + struct.pack("!H", internet_sum(ip)) + ip[12:] + head[:16] + struct.pack("!H", value) + head[18:]
+
+
 SCENARIOS = {
     "normal": normal, "ipv6": ipv6, "short": short, "half-close": half_close, "orphan": orphan, "unread": unread,
     "linger": linger, "data-after-close": data_after_close, "listener-closed": listener_closed, "killed": killed,
@@ -381,10 +472,12 @@ SCENARIOS = {
     "user-timeout": user_timeout, "retransmission": retransmission, "connect-timeout": connect_timeout,
     "lost-state": lost_state, "crossed": crossed, "request": request,
 }
+# Told by lens_events.py alone: what tracefs and sampling cannot know is in them.
+STORIES = {"inherited-listener": inherited_listener, "unread-flood": unread_flood, "forgetful": forgetful}
 # Those that need the wire to another namespace.
 ACROSS = ["keepalive", "user-timeout", "retransmission", "connect-timeout", "lost-state", "crossed", "request"]
 
 if __name__ == "__main__":
-    ends = SCENARIOS[sys.argv[1]]()
+    ends = {**SCENARIOS, **STORIES}[sys.argv[1]]()
     print(json.dumps([end.truth() if isinstance(end, End) else end for end in ends]), flush=True)
     sys.stdin.read()                    # descriptors stay open until the watcher has looked
