@@ -142,7 +142,7 @@ int tcp_connect(struct tcp *tcp, eleven_handle handle, const struct address *loc
 	numbers_choose(tcp, tcb);
 	tcb->snd.una = tcb->snd.nxt = tcb->snd.max = tcb->snd.iss;
 	tcb->snd.end = tcb->snd.push = seq_add(tcb->snd.iss, 1);
-	tcb->snd.mss_peer = MSS_DEFAULT;
+	tcb->snd.mss_peer = mss_default(&tcb->tuple);
 	ecn_open(tcp, tcb);
 	options_mss_update(tcp, tcb);
 	window_start(tcp, tcb);

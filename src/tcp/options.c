@@ -166,7 +166,7 @@ void options_of_segment(struct tcp *tcp, const struct tcb *tcb, struct tcp_optio
 
 void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *syn)
 {
-	tcb->snd.mss_peer = syn->has_mss ? syn->mss : MSS_DEFAULT;
+	tcb->snd.mss_peer = syn->has_mss ? syn->mss : mss_default(&tcb->tuple);
 	if (tcb->snd.mss_peer < tcp->config.mss_least)
 		tcb->snd.mss_peer = (uint16_t)tcp->config.mss_least;
 	tcb->timestamps = tcp->config.timestamps && syn->has_timestamps;

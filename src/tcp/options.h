@@ -5,7 +5,11 @@
 
 #include "tcp/tcb.h"
 
-#define MSS_DEFAULT 536                 /* MUST-15: when the peer's SYN names none */
+/* MUST-15: when the peer's SYN names none: the least MTU of IPv4 hosts, or of IPv6 links, less the headers. */
+static inline uint16_t mss_default(const struct tuple *tuple)
+{
+	return tuple_is_v6(tuple) ? 1280 - 60 : 576 - 40;
+}
 
 /* What our SYN or SYN-ACK offers. */
 void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_options *out);

@@ -122,8 +122,10 @@ static void test_urgent_text_is_announced(void **state)
 	assert_int_equal(s->last.urgent, 3);
 }
 
-static void test_MUST_15_MSS_defaults_to_536(void **state)
+/* 536 over IPv4, 1220 over IPv6, for whoever opens. */
+static void test_MUST_15_MSS_when_none_is_named(void **state)
 {
+	uint32_t mss = script_is_v6() ? 1220 : 536;
 	struct script *s = *state;
 
 	to_listen(s);
@@ -131,8 +133,18 @@ static void test_MUST_15_MSS_defaults_to_536(void **state)
 	assert_true(out_any(s));
 	in(s, ". 1:1(0) ack 1 win 65535");
 	assert_int_equal(tcp_accept(s->tcp, s->listener, &s->h, s->now), 0);
-	give(s, 1000);
-	out(s, ". 1:537(536) ack 1");
+	give(s, 2000);
+	out_f(s, ". 1:%u(%u) ack 1", 1 + mss, mss);
+	tcp_abort(s->tcp, s->h, s->now);
+	while (out_any(s))
+		;
+	s->our_port++;
+	s->our_iss_known = false;
+	to_syn_sent(s);
+	in(s, "S. 0:0(0) ack 1 win 65535");
+	out(s, ". 1:1(0) ack 1");
+	give(s, 2000);
+	out_f(s, ". 1:%u(%u) ack 1", 1 + mss, mss);
 }
 
 static void test_shutdown_for_receiving_throws_text_away(void **state)
@@ -158,7 +170,7 @@ int main(void)
 		TEST(test_orphan_in_FIN_WAIT_2_is_forgotten),
 		TEST(test_accept_queue_full_ignores_the_third_ACK),
 		TEST(test_urgent_text_is_announced),
-		TEST(test_MUST_15_MSS_defaults_to_536),
+		TEST(test_MUST_15_MSS_when_none_is_named),
 		TEST(test_shutdown_for_receiving_throws_text_away),
 	};
 
