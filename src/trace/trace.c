@@ -61,3 +61,17 @@ const struct eleven_rule *rule_row(unsigned rule)
 {
 	return rule < RULES ? &rules[rule] : NULL;
 }
+
+#ifdef ELEVEN_COVERAGE
+void trace_covered(enum rule rule)
+{
+	switch ((enum rule)rule) {
+#define RULE(name, paragraph, sentence) case RULE_##name: __asm__ volatile(""); break;
+#include "trace/rules.def"
+#undef RULE
+	case RULE_NONE:
+	case RULES:
+		break;
+	}
+}
+#endif

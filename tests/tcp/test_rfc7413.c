@@ -204,7 +204,7 @@ static void server_open(struct script *s, uint64_t limit)
 
 static void from_client(struct script *s, uint32_t address)
 {
-	s->them = address_v4(address);
+	s->them = script_address(address);
 	s->our_iss_known = false;
 }
 
@@ -276,6 +276,7 @@ static void test_RFC_7413_cookie_is_SipHash_of_both_addresses(void **state)
 	struct script *s = *state;
 	uint8_t key[16];
 
+	script_of_v4("the vector is of two addresses of four bytes");
 	for (unsigned i = 0; i < 16; i++)
 		key[i] = (uint8_t)i;
 	tcp_fast_open_key(s->tcp, key);
