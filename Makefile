@@ -79,8 +79,7 @@ conformance: test-tools
 	@scripts/conformance.py $(CONFORMANCE)
 
 coverage: test-tools
-	@scripts/setup.sh coverage
-	@scripts/coverage.sh
+	@scripts/coverage.py $(COVERAGE)
 
 # Sampled mutants of src/tcp: COUNT (500) of them; does a test notice?
 mutate: test-tools
@@ -93,7 +92,7 @@ matrix: test-tools
 
 # What is too long for every change; PARTS="matrix seeds" for some.
 nightly: test-tools all
-	@scripts/setup.sh nightly coverage fuzz || echo "what is missing is skipped, with its reason"
+	@scripts/setup.sh nightly fuzz || echo "what is missing is skipped, with its reason"
 	@scripts/nightly.sh $(PARTS)
 
 install: configured

@@ -5,8 +5,9 @@ mutate_tcp.py [--count N] [--seed S] [--files WORD]: do the tests notice when sr
 
 Every operator, constant, call and condition of src/tcp/*.c is a place where the code can be changed a little.  A
 sample of these mutants, the same for the same seed, is made one by one: the changed file alone is compiled, the core
-is linked anew as a shared library, and the unit tests of floors 2 and 3, the explorer and a few worlds of the
-simulator run on it until one fails.  The share that is killed is printed, and each that survives, with what it is.
+is linked anew as a shared library, and the unit tests of floors 2 and 3 and some worlds of the simulator run on it
+until one fails: those first that are quick, that bear the file's name, or that killed others of the same file.  The
+share that is killed is printed, and each that survives, with what it is.
 
 What cannot change what anybody sees is not made: CHECKs (a weaker one fails no test), and what only counts.
 A mutant that is known to be equal to the original stands in tests/equal_mutants.tsv with the reason why.
@@ -33,10 +34,11 @@ CC = [os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-g0", "-w", "-
       f'-DTRANSITIONS="{SOURCE}/tests/transitions.tsv"',
       *(f"-I{SOURCE}/{folder}" for folder in ("src", "include", "tests", "."))]
 CORE = ["base", "wire", "trace", "ip", "tcp", "stack"]
-CPU_SECONDS = 20                        # a mutant may go round for ever
-# Those that take long come last, and say most about some files.
-SLOW = ["test_transfer", "test_transitions", "test_close", "sim", "test_explore", "test_goodput", "test_controller"]
-NEAR = {"test_controller": ("controller", "cubic", "hystart"), "test_goodput": ("recovery", "scoreboard", "pacer")}
+TIMES = 6                               # as long as on the core as it is, and a second: a mutant may go round for ever
+SLOW_SECONDS = 1.5                      # of a processor: those come after all others
+# Long, and asked about some files only.
+NEAR = {"test_controller": ("controller", "cubic", "hystart"), "test_goodput": ("pacer",)}
+WORLDS = {"sim": "1..40", "sim_more": "41..160"}
 
 
 # ---------------------------------------------------------------- the places
@@ -122,8 +124,7 @@ class Bench:
                     continue            # each program has its own
                 self.objects[path] = self.scratch / f"{folder}-{path.stem}.o"
                 jobs.append((path, self.objects[path], "-O1", "-DELEVEN_CORE"))
-        support = {"explore": sorted(p for p in (SOURCE / "explore").glob("*.c") if p.name != "main.c"),
-                   "fuzz": [p for p in sorted((SOURCE / "fuzz").glob("*.c"))
+        support = {"fuzz": [p for p in sorted((SOURCE / "fuzz").glob("*.c"))
                             if not p.name.startswith("fuzz_") and p.name not in ("driver.c", "hosts.c")],
                    "sim": [p for p in sorted((SOURCE / "sim").glob("*.c")) if p.name != "faults.c"]}
         parts = {}
@@ -133,7 +134,7 @@ class Bench:
                 parts[folder].append(self.scratch / f"{folder}-{path.stem}.o")
                 jobs.append((path, parts[folder][-1], "-O1"))
         tests = [*sorted((SOURCE / "tests" / "tcp").glob("test_*.c")),
-                 *sorted((SOURCE / "tests" / "stack").glob("test_*.c")), SOURCE / "tests/explore/test_explore.c"]
+                 *sorted((SOURCE / "tests" / "stack").glob("test_*.c"))]
         for path in tests:
             jobs.append((path, self.scratch / f"{path.stem}.o", "-O1"))
         panic = self.scratch / "panic.o"
@@ -145,12 +146,15 @@ class Bench:
         self.link(self.scratch)
         self.programs = {}
         archives = []
-        for folder in ("fuzz", "explore"):      # of which each test takes what it uses
-            archives.append(str(self.scratch / f"lib{folder}.a"))
-            subprocess.run(["ar", "rcs", archives[-1], *map(str, parts[folder]), str(panic)], check=True)
+        archives.append(str(self.scratch / "libfuzz.a"))        # of which each test takes what it uses
+        subprocess.run(["ar", "rcs", archives[-1], *map(str, parts["fuzz"]), str(panic)], check=True)
         for path in tests:
             self.program(path.stem, [self.scratch / f"{path.stem}.o"], archives)
         self.program("sim", parts["sim"], [])
+        self.seconds = {}
+        program = self.programs.pop("sim")
+        for name, seeds in WORLDS.items():
+            self.programs[name] = [*program, "--seeds", seeds, "--quiet"]
 
     def program(self, name, objects, archives):
         out = self.scratch / name
@@ -158,17 +162,12 @@ class Bench:
                                "-lcmocka", "-lm", "-lz", "-ljansson", "-rdynamic"], capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"mutate_tcp.py: {name} cannot be linked\n{done.stderr[-2000:]}")
-        self.programs[name] = [str(out)] if name != "sim" else [str(out), "--seeds", "1..12", "--quiet"]
+        self.programs[name] = [str(out)]
 
     def link(self, where, path=None, changed=None):
         objects = [str(changed if one == path else out) for one, out in self.objects.items()]
         return subprocess.run([CC[0], "-shared", "-Wl,--no-undefined-version", "-o", str(where / "libcore.so"),
                                *objects], capture_output=True, text=True)
-
-
-def limits():
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class Judge:
@@ -177,7 +176,6 @@ class Judge:
     def __init__(self, bench):
         self.bench, self.lock, self.kills = bench, Lock(), {}
         self.slots = local()
-        self.sound, self.sound_lock = set(), Lock()
 
     def order(self, path):
         kills = self.kills.get(path.name, {})
@@ -185,25 +183,29 @@ class Judge:
 
         def weight(name):
             near = stem in name or stem in NEAR.get(name, ())
-            slow = SLOW.index(name) + 1 if name in SLOW else 0
-            return (-kills.get(name, 0) * (1 if slow else 3), not near, slow, name)
-        return sorted(self.bench.programs, key=weight)
+            slow = self.bench.seconds[name] > SLOW_SECONDS
+            return (-kills.get(name, 0) * (1 if slow else 3), slow, not near, self.bench.seconds[name], name)
+        return [name for name in sorted(self.bench.programs, key=weight)
+                if name not in NEAR or stem in NEAR[name]]
 
     def run(self, name, where):
         env = {**os.environ, "LD_LIBRARY_PATH": str(where), "CMOCKA_MESSAGE_OUTPUT": "TAP", "TMPDIR": str(where)}
-        done = subprocess.run(self.bench.programs[name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
-                              preexec_fn=limits, cwd=SOURCE)
-        return done.returncode == 0
+        most = int(self.bench.seconds.get(name, 100) * TIMES) + 1
+
+        def limits():
+            resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+        done = subprocess.Popen(self.bench.programs[name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, env=env, preexec_fn=limits, cwd=SOURCE)
+        _, status, used = os.wait4(done.pid, 0)
+        done.returncode = os.waitstatus_to_exitcode(status)
+        return done.returncode == 0, used.ru_utime + used.ru_stime
 
     def is_sound(self, name):
-        """Does one that takes long hold on the core as it is?"""
-        with self.sound_lock:
-            if name not in self.sound:
-                if not self.run(name, self.bench.scratch):
-                    os.write(2, f"mutate_tcp.py: {name} fails without any change\n".encode())
-                    os._exit(2)
-                self.sound.add(name)
-        return True
+        """Does it hold on the core as it is, and how long does that take?"""
+        fine, self.bench.seconds[name] = self.run(name, self.bench.scratch)
+        return fine
 
     def judge(self, mutant):
         """The test that kills it; "compiler" when it is none; None: it lives."""
@@ -220,9 +222,7 @@ class Judge:
             return "compiler"
         self.bench.link(where, mutant.path, out)
         for name in self.order(mutant.path):
-            if name in SLOW and not self.is_sound(name):
-                continue
-            if not self.run(name, where):
+            if not self.run(name, where)[0]:
                 with self.lock:
                     counts = self.kills.setdefault(mutant.path.name, {})
                     counts[name] = counts.get(name, 0) + 1
@@ -261,9 +261,8 @@ def main():
         bench = Bench(scratch)
         judge = Judge(bench)
         with ThreadPoolExecutor(JOBS) as pool:
-            names = [name for name in bench.programs if name not in SLOW]   # those on their first use
-            sound = pool.map(lambda name: judge.run(name, bench.scratch), names)
-            broken = [name for name, fine in zip(names, sound) if not fine]
+            names = list(bench.programs)
+            broken = [name for name, fine in zip(names, pool.map(judge.is_sound, names)) if not fine]
         if broken:
             sys.exit(f"mutate_tcp.py: these fail without any change: {' '.join(broken)}")
         print(f"# ready after {time.monotonic() - begun:.0f} s", flush=True)

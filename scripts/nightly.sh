@@ -103,7 +103,7 @@ part_mutants() {
 }
 
 part_coverage() {
-	scripts/coverage.sh >"$build/coverage.log" 2>&1
+	scripts/coverage.py >"$build/coverage.log" 2>&1
 	say $? coverage "$(tail -n 1 "$build/coverage.log")"
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# setup.sh GROUP...: see that the Debian packages of the groups (build, test, bench, demo, coverage, nightly, fuzz)
+# setup.sh GROUP...: see that the Debian packages of the groups (build, test, bench, demo, nightly, fuzz)
 # are there.
 # As root the missing ones are installed; otherwise the command that does it is printed, and the status is 1.
 set -eu
@@ -11,7 +11,6 @@ test="libcmocka-dev netbase iproute2 net-tools procps util-linux curl nginx redi
 	netcat-openbsd openssh-client openssh-server tshark openssl mandoc liblwip-dev"
 bench="liblwip-dev valgrind iproute2 util-linux net-tools lsof"
 demo="curl iproute2 net-tools procps util-linux"
-coverage="gcovr"
 nightly="clang libclang-rt-14-dev valgrind gcc-12-multilib libc6-dev-i386 lib32z1-dev gcc-12-powerpc-linux-gnu
 	libc6-dev-powerpc-cross qemu-user"
 fuzz="clang libclang-rt-14-dev afl++ liblwip-dev"
@@ -23,11 +22,10 @@ for group in "$@"; do
 	test) wanted="$wanted $test" ;;
 	bench) wanted="$wanted $bench" ;;
 	demo) wanted="$wanted $demo" ;;
-	coverage) wanted="$wanted $coverage" ;;
 	nightly) wanted="$wanted $nightly" ;;
 	fuzz) wanted="$wanted $fuzz" ;;
 	*)
-		echo "setup.sh: no such group: $group (build, test, bench, demo, coverage, nightly, fuzz)" >&2
+		echo "setup.sh: no such group: $group (build, test, bench, demo, nightly, fuzz)" >&2
 		exit 2
 		;;
 	esac
