@@ -6,27 +6,6 @@
 #include "base/random.h"
 #include "script.h"
 
-#include "../panic.h"
-
-static const char zeros[1 << 16];
-
-static int setup(void **state)
-{
-	struct script *s = malloc(sizeof(*s));
-
-	script_config(s, ELEVEN_MODERN);
-	script_begin(s);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	script_end(*state);
-	free(*state);
-	return 0;
-}
-
 static void again(struct script *s)
 {
 	struct eleven_config config = s->config;
@@ -472,8 +451,6 @@ static void test_no_delay_of_acknowledgments(void **state)
 	out(s, ". 1:1(0) ack 11");
 	assert_int_equal(taken(s, RULE_TIMEOUT_DELAYED_ACK), 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

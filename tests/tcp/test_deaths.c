@@ -2,27 +2,6 @@
 /* Who dies while another still counts on it, which timer is first, and what is counted of the living. */
 #include "script.h"
 
-#include "../panic.h"
-
-static const char zeros[1 << 16];
-
-static int setup(void **state)
-{
-	struct script *s = malloc(sizeof(*s));
-
-	script_config(s, ELEVEN_MODERN);
-	script_begin(s);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	script_end(*state);
-	free(*state);
-	return 0;
-}
-
 static void again(struct script *s)
 {
 	struct eleven_config config = s->config;
@@ -165,8 +144,6 @@ static void test_timers_that_meet(void **state)
 	quiet(s);
 	state_is(s, ELEVEN_TIME_WAIT);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -9,8 +9,6 @@
 #include "tcp/pacer.h"
 #include "tcp/points.h"
 
-#include "../panic.h"
-
 #define WINDOW_MOST (1u << 30)
 #define YEARS SEC(100ull * 365 * 86400)
 

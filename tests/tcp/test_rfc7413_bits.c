@@ -3,27 +3,6 @@
 #include "script.h"
 #include "tcp/fastopen.h"
 
-#include "../panic.h"
-
-static const char zeros[1 << 16];
-
-static int setup(void **state)
-{
-	struct script *s = malloc(sizeof(*s));
-
-	script_config(s, ELEVEN_MODERN);
-	script_begin(s);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	script_end(*state);
-	free(*state);
-	return 0;
-}
-
 static void with_bits(struct script *s, unsigned bits)
 {
 	struct eleven_config config = s->config;
@@ -267,8 +246,6 @@ static void test_RFC_7413_listener_gone(void **state)
 		client_end(s);
 	}
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
