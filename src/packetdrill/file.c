@@ -68,6 +68,8 @@ void file_forget(struct world *world, int fd)
 	errqueue_drop(&file->errqueue);
 	if (file->kind == FILE_SOCKET && file->handle && world->stack)
 		eleven_close(world->stack, file->handle, world->now_ns);
+	if (file->fast_open_key_given && world->stack && world->fast_open_key_set)
+		world_fast_open_key(world, NULL);
 	free(file);
 }
 

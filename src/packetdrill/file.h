@@ -55,6 +55,8 @@ struct file {
 	uint64_t receive_timeout_ns, send_timeout_ns;   /* TIME_NEVER: none */
 	int receive_low;        /* SO_RCVLOWAT */
 	uint32_t send_space;    /* profile linux: bytes queued at which a write waits (sndbuf.h); 0: not known yet */
+	bool fast_open_key_given;       /* TCP_FASTOPEN_KEY; it is the whole stack's as long as this socket is there */
+	uint8_t fast_open_key[16];
 	struct errqueue errqueue;
 	struct limits limits;
 	uint64_t pushed;        /* of errqueue.written: the last byte with PSH */

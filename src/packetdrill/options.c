@@ -16,6 +16,9 @@
 #include "packetdrill/calls.h"
 #include "sock/info.h"
 
+#ifndef TCP_FASTOPEN_KEY
+#define TCP_FASTOPEN_KEY 33
+#endif
 #ifndef TCP_INQ
 #define TCP_INQ 36
 #endif
@@ -87,6 +90,17 @@ static int extra_store(struct world *world, struct file *file, int level, int na
 	return -ENOPROTOOPT;
 }
 
+/* TCP_FASTOPEN_KEY: 16 bytes, or with a second key, which is not used, 32. */
+static int fast_open_key_store(struct world *world, struct file *file, const void *value, socklen_t length)
+{
+	if (length != sizeof(file->fast_open_key) && length != 2 * sizeof(file->fast_open_key))
+		return -EINVAL;
+	memcpy(file->fast_open_key, value, sizeof(file->fast_open_key));
+	file->fast_open_key_given = true;
+	world_fast_open_key(world, file->fast_open_key);
+	return 0;
+}
+
 int drill_option_set(struct world *world, struct file *file, int level, int name, const void *value, socklen_t length)
 {
 	struct option_limits limits = { world->settings.send_buffer_max, world->settings.receive_buffer_max };
@@ -97,6 +111,8 @@ int drill_option_set(struct world *world, struct file *file, int level, int name
 		return -EFAULT;
 	if ((int)length < 0)
 		return -EINVAL;
+	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+		return fast_open_key_store(world, file, value, length);
 	error = option_set_store(&file->options, &limits, level, name, value, length);
 	if (error == -ENOPROTOOPT)
 		return extra_store(world, file, level, name, value, length);
@@ -194,6 +210,9 @@ int drill_option_get(struct world *world, struct file *file, int level, int name
 		return -EINVAL;
 	if (level == IPPROTO_TCP && name == TCP_INFO)
 		return info_load(world, file, value, length);
+	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+		return answer(value, length, file->fast_open_key_given ? file->fast_open_key : world->fast_open_key,
+			      sizeof(file->fast_open_key));
 	if (level == IPPROTO_TCP && name == TCP_INQ)
 		return answer_number(value, length, file->inq);
 	if (level == IPPROTO_IP && name == IP_MTU)

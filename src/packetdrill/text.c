@@ -370,6 +370,8 @@ ssize_t drill_send(struct world *world, struct file *file, const struct iovec *p
 
 	socket_status(world, file, &status);
 	if (status.sub & ELEVEN_SUB_SYN_WAITS) {
+		if (send.bytes == 0)
+			eleven_send(world->stack, file->handle, "", 0, 0, world->now_ns);
 		send.sent = syn_text(world, file, parts, count, status.mss_send);
 		world_run(world);
 		if (!may_wait(file, flags))

@@ -118,6 +118,13 @@ static void settings_renew(struct world *world)
 	}
 }
 
+void world_fast_open_key(struct world *world, const uint8_t key[16])
+{
+	/* Twice: the stack keeps the one before. */
+	for (int i = 0; i < 2; i++)
+		eleven_fast_open_key(world->stack, key ? key : world->fast_open_key);
+}
+
 int world_begin(struct world *world)
 {
 	struct settings *settings = &world->settings;

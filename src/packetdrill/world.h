@@ -92,6 +92,9 @@ void world_own(struct world *world, uint32_t address);
 /* The same of IPv6. */
 void world_own_v6(struct world *world, const struct eleven_address *address);
 
+/* Fast Open's key is this one, or with NULL that of the sysctl; none before it holds any more. */
+void world_fast_open_key(struct world *world, const uint8_t key[16]);
+
 /* Runs what is due now: timers, calls that wait, packets out.  After every change from outside. */
 void world_run(struct world *world);
 /* Takes what the stack sends now into the queue; nothing else. */

@@ -32,6 +32,13 @@ static void path_mtu_shrinks(struct tcp *tcp, struct tcb *tcb, uint32_t mtu)
 		recovery_resend(tcp, tcb);      /* what was too large was lost: again, smaller (RFC 1191 §6.4) */
 		tcb_ready(tcp, tcb);
 	}
+	/* Linux: the SYN was too large by its text, so it goes again without. */
+	if (tcb->state == TCP_SYN_SENT && tcb->fast_open_text && tcb->retries == 0 &&
+	    tcp->config.profile == ELEVEN_LINUX) {
+		tcb->retries = 1;
+		tcb->want.syn = true;
+		tcb_ready(tcp, tcb);
+	}
 }
 
 void path_mtu_age(struct tcp *tcp, struct tcb *tcb)

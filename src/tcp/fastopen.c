@@ -8,6 +8,7 @@
 #include "tcp/recovery.h"
 #include "tcp/steps.h"
 
+enum { TRY_NOT, TRY_NEXT, TRY_OVER };   /* experiment_tried of a peer */
 #define COOKIE_BYTES 8                  /* that we give */
 #define PAUSE_NS SEC(60)                /* after the first SYN with text was lost; doubles with each */
 #define PAUSE_DOUBLINGS_MAX 10
@@ -81,6 +82,9 @@ void fast_open_syn(struct tcp *tcp, struct tcb *tcb, struct segment *seg)
 		return;
 	if (!(tcp->config.fast_open & FAST_OPEN_CLIENT_BARE) || (peer && peer->cookie_bytes > 0)) {
 		o->has_fast_open = true;
+		o->fast_open_experiment = peer && (peer->cookie_bytes > 0 ? peer->experiment :
+						   peer->experiment_tried == TRY_NEXT);
+		tcb->fast_open_experiment = o->fast_open_experiment;
 		tcb->fast_open_asked = true;
 		rule(tcp, tcb, FAST_OPEN_ASKED);
 		if (peer == NULL || peer->cookie_bytes == 0)
@@ -102,7 +106,9 @@ static void peer_learn(struct tcp *tcp, struct tcb *tcb, const struct segment *s
 	const struct tcp_options *o = &seg->options;
 	bool cookie = o->has_fast_open && o->fast_open_bytes > 0;
 	bool lost = tcb->retries > 0 && !cookie;        /* answered only without the option */
-	struct fast_open_peer *peer = cookie || lost ? peer_take(tcp, &tcb->tuple.remote) :
+	/* Linux: asked for a cookie and got none, so next time by the option that was before RFC 7413's; once. */
+	bool try = tcp->config.profile == ELEVEN_LINUX && !cookie && !lost && !tcb->fast_open_text;
+	struct fast_open_peer *peer = cookie || lost || try ? peer_take(tcp, &tcb->tuple.remote) :
 						       peer_of(tcp, &tcb->tuple.remote);
 
 	if (peer == NULL)
@@ -112,6 +118,12 @@ static void peer_learn(struct tcp *tcp, struct tcb *tcb, const struct segment *s
 	if (cookie) {
 		peer->cookie_bytes = o->fast_open_bytes;
 		memcpy(peer->cookie, o->fast_open, o->fast_open_bytes);
+		peer->experiment = o->fast_open_experiment;
+	} else if (try && peer->cookie_bytes == 0) {
+		uint8_t tried = tcb->fast_open_experiment ? TRY_OVER : TRY_NEXT;
+
+		if (tried > peer->experiment_tried)
+			peer->experiment_tried = tried;
 	}
 	if (lost) {
 		rule(tcp, tcb, FAST_OPEN_PAUSED);
@@ -247,6 +259,7 @@ struct tcb *fast_open_accept(struct tcp *tcp, struct tcb *listener, struct tcb *
 
 	if (!syn_allowed(tcp, listener, tcb, seg, &offer)) {
 		tcb->fast_open_offer = offer;
+		tcb->fast_open_experiment = seg->options.fast_open_experiment;
 		return NULL;
 	}
 	child = w.tcb = syn_received_promote(tcp, NULL, tcb);
@@ -254,6 +267,7 @@ struct tcb *fast_open_accept(struct tcp *tcp, struct tcb *listener, struct tcb *
 		return NULL;
 	tcb_set_state(tcp, child, TCP_SYN_RECEIVED, RULE_LISTEN_FAST_OPEN);
 	child->fast_open_offer = offer;
+	child->fast_open_experiment = seg->options.fast_open_experiment;
 	child->fast_open_child = child->fast_open_counts = true;
 	child->fast_open_listener = tcb_index(tcp, listener);
 	child->fast_open_listener_generation = listener->generation;
@@ -267,6 +281,13 @@ struct tcb *fast_open_accept(struct tcp *tcp, struct tcb *listener, struct tcb *
 		text_keep_early(tcp, child, seg);
 		text_early_due(&w);
 		child->want.ack_now = false;
+		child->syn_text_taken = true;
+		if (tcp->config.profile == ELEVEN_LINUX) {      /* its window is that of a SYN-ACK without text */
+			uint32_t bytes = ring_used(&child->receive_ring);
+
+			child->rcv.limit += bytes;
+			child->rcv.edge = seq_add(child->rcv.edge, bytes);
+		}
 	}
 	queue_append(tcp, listener, child);
 	tcb_signal(tcp, listener, ELEVEN_SIGNAL_ACCEPT);

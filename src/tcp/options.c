@@ -64,6 +64,8 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 	bool answer = tcb->state != TCP_SYN_SENT;
 
 	*out = (struct tcp_options){ .has_mss = true, .mss = options_mss_offer(tcp, tcb) };
+	if (tcb->path_mtu > headers(tcb) && tcp->config.profile == ELEVEN_LINUX)       /* what is known of the path */
+		out->mss = (uint16_t)min_u32(out->mss, tcb->path_mtu - headers(tcb));
 	out->sack_permitted = answer ? tcb->sack : tcp->config.sack;
 	if (answer ? tcb->window_scale : tcp->config.window_scaling) {
 		out->has_wscale = true;
@@ -79,8 +81,10 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 		out->accecn_count = TCP_ACCECN_MAX;
 		out->accecn[0] = out->accecn[2] = 1;
 	}
-	if (tcb->fast_open_offer)
+	if (tcb->fast_open_offer) {
 		fast_open_cookie(tcp, &tcb->tuple, out);
+		out->fast_open_experiment = tcb->fast_open_experiment;
+	}
 }
 
 /* How many SACK blocks are to go along now: they leave at least half of a segment to text. */

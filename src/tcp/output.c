@@ -96,6 +96,9 @@ void output_reset(struct tcp *tcp, const struct tcb *tcb)
 	reply->segment.seq = tcb->snd.max;
 	reply->segment.has_ack = true;
 	reply->segment.ack = tcb->rcv.nxt;
+	if (tcp->config.profile == ELEVEN_LINUX)        /* it has a window, which nobody looks at */
+		reply->segment.window = (uint16_t)min_u32((rcv_wnd(tcb) + (1u << tcb->rcv.wscale) - 1) >>
+							  tcb->rcv.wscale, 65535);
 	options_of_segment(tcp, tcb, &reply->segment.options, false);
 }
 

@@ -213,7 +213,8 @@ struct tcb {
 	bool fast_open_waits : 1;       /* our SYN waits for that text */
 	bool fast_open_asked : 1;       /* our SYN had the option: a cookie in the answer is meant for us */
 	bool fast_open_text : 1;        /* our SYN had text */
-	bool fast_open_offer : 1;       /* our SYN-ACK brings a cookie */
+	bool fast_open_offer : 1;       /* our SYN-ACK brings a cookie … */
+	bool fast_open_experiment : 1;  /* … in the option of RFC 6994, as it was asked for; of ours, the SYN's */
 	bool fast_open_child : 1;       /* made by a SYN with a cookie: text may flow before the third ACK */
 	bool fast_open_counts : 1;      /* in SYN-RECEIVED at its listener's limit */
 	bool syn_text_taken : 1;        /* the text of our SYN was acknowledged by the SYN-ACK */
@@ -342,6 +343,8 @@ struct fast_open_peer {
 	uint64_t lost_at;               /* when a SYN with the option was found lost last */
 	uint16_t mss;
 	uint8_t losses;
+	bool experiment;                /* the cookie came in the option of RFC 6994 */
+	uint8_t experiment_tried;       /* TRY_… of fastopen.c: whether the server answers that one only */
 	uint8_t cookie_bytes;
 	uint8_t cookie[TCP_FAST_OPEN_MAX];
 };

@@ -123,6 +123,8 @@ int64_t tcp_send(struct tcp *tcp, eleven_handle handle, const void *text, size_t
 	if (tcb == NULL)
 		return -EBADF;
 	error = send_allowed(tcb);
+	if (error == 0 && bytes == 0 && tcb->fast_open_waits && tcb->state == TCP_SYN_SENT)
+		fast_open_text(tcp, tcb);       /* none: the SYN goes alone, with its cookie */
 	if (error || bytes == 0)
 		return error;
 	taken = send_room(tcp, tcb, bytes);

@@ -101,12 +101,12 @@ static void add_fast_open(struct line *line, unsigned *count, const struct tcp_o
 {
 	unsigned bytes = options->fast_open_bytes;
 
-	add_option(line, count, bytes ? "FO " : "FO");
+	add_option(line, count, options->fast_open_experiment ? bytes ? "FOEXP " : "FOEXP" : bytes ? "FO " : "FO");
 	for (unsigned i = 0; i < bytes; i++) {
 		add_char(line, "0123456789abcdef"[options->fast_open[i] >> 4]);
 		add_char(line, "0123456789abcdef"[options->fast_open[i] & 15]);
 	}
-	for (; bytes % 4 != 2; bytes++)
+	for (bytes += options->fast_open_experiment ? 4 : 2; bytes % 4 != 0; bytes++)
 		add_text(line, ",nop");
 }
 

@@ -238,6 +238,10 @@ static void scan_option(struct scanner *s, struct tcp_options *options, struct s
 
 		once(s, &again);
 		scan_sack(s, options, ack_base);
+	} else if (accept_word(s, "FOEXP")) {
+		once(s, &options->has_fast_open);
+		options->fast_open_experiment = true;
+		scan_fast_open(s, options);
 	} else if (accept_word(s, "FO")) {
 		once(s, &options->has_fast_open);
 		scan_fast_open(s, options);
@@ -250,7 +254,7 @@ static void scan_option(struct scanner *s, struct tcp_options *options, struct s
 		once(s, &options->has_accecn);
 		scan_accecn(s, options);
 	} else {
-		fail(s, "an option: mss wscale sackOK sack TS FO ECN nop eol");
+		fail(s, "an option: mss wscale sackOK sack TS FO FOEXP ECN nop eol");
 	}
 }
 

@@ -74,6 +74,17 @@ static void accecn_parse(struct tcp_options *out, bool order, struct reader *bod
 	}
 }
 
+/* RFC 6994 §3: of the experiments only the one that became Fast Open is known. */
+static void experiment_parse(struct tcp_options *out, struct reader *body)
+{
+	bool before = out->has_fast_open;
+
+	if (reader_left(body) < 2 || get_u16(body) != TCP_EXPERIMENT_FAST_OPEN)
+		return;
+	fast_open_parse(out, body);
+	out->fast_open_experiment |= !before && out->has_fast_open;
+}
+
 static void option_parse(struct tcp_options *out, uint8_t kind, struct reader body)
 {
 	size_t length = reader_left(&body) + 2;
@@ -113,6 +124,9 @@ static void option_parse(struct tcp_options *out, uint8_t kind, struct reader bo
 	case TCP_OPTION_ACCECN0:
 	case TCP_OPTION_ACCECN1:
 		accecn_parse(out, kind == TCP_OPTION_ACCECN1, &body);
+		return;
+	case TCP_OPTION_EXPERIMENT:
+		experiment_parse(out, &body);
 		return;
 	default:
 		return;         /* unknown kinds are stepped over (MUST-6) */
@@ -214,7 +228,7 @@ static unsigned fixed_options_bytes(const struct tcp_options *options)
 	if (options->has_wscale)
 		bytes += 4;
 	if (options->has_fast_open)
-		bytes += (2u + options->fast_open_bytes + 3) & ~3u;
+		bytes += ((options->fast_open_experiment ? 4u : 2u) + options->fast_open_bytes + 3) & ~3u;
 	return bytes;
 }
 
@@ -251,13 +265,17 @@ static uint8_t *word_emit(uint8_t *out, unsigned a, unsigned b, unsigned c, unsi
 
 static uint8_t *fast_open_emit(uint8_t *out, const struct tcp_options *options)
 {
-	unsigned bytes = options->fast_open_bytes;
+	unsigned bytes = options->fast_open_bytes, head = options->fast_open_experiment ? 4 : 2;
 
-	*out++ = TCP_OPTION_FAST_OPEN;
-	*out++ = (uint8_t)(2 + bytes);
+	*out++ = options->fast_open_experiment ? TCP_OPTION_EXPERIMENT : TCP_OPTION_FAST_OPEN;
+	*out++ = (uint8_t)(head + bytes);
+	if (options->fast_open_experiment) {
+		store_be16(out, TCP_EXPERIMENT_FAST_OPEN);
+		out += 2;
+	}
 	memcpy(out, options->fast_open, bytes);
 	out += bytes;
-	for (; bytes % 4 != 2; bytes++)
+	for (bytes += head; bytes % 4 != 0; bytes++)
 		*out++ = TCP_OPTION_NOP;
 	return out;
 }

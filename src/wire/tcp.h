@@ -42,6 +42,8 @@
 #define TCP_OPTION_FAST_OPEN      34
 #define TCP_OPTION_ACCECN0        172   /* RFC 9768 §3.2.3: EE0B first */
 #define TCP_OPTION_ACCECN1        174   /* EE1B first */
+#define TCP_OPTION_EXPERIMENT     254   /* RFC 6994: told apart by the 16 bits that follow */
+#define TCP_EXPERIMENT_FAST_OPEN  0xf989        /* Fast Open before RFC 7413 gave it a kind (§4.1.1) */
 
 /* Bits of tcp_options.faults.  But for the first, the option is ignored and the rest is read. */
 #define TCP_OPTION_FAULT_LENGTH         0x01    /* length 0, 1 or beyond the header: parsing ended (MUST-7) */
@@ -60,6 +62,7 @@ struct tcp_options {
 	bool has_timestamps;
 	bool has_fast_open;
 	bool has_accecn;
+	bool fast_open_experiment;      /* … as the experiment it once was */
 	uint16_t mss;
 	uint8_t wscale;         /* as received: above 14 is the caller's matter (RFC 7323 §2.3) */
 	uint8_t sack_count;

@@ -57,6 +57,8 @@ def address_bytes(machine, value, remote):
             return struct.pack("=HHI16sI", socket.AF_INET6, socket.htons(PORT), 0,
                                b"\0" * 10 + b"\xff\xff" + socket.inet_aton(ip), 0)
         return struct.pack("=HH4s8x", socket.AF_INET, socket.htons(PORT), socket.inet_aton(ip))
+    if isinstance(value, Name) and value.text == "AF_UNSPEC":
+        value = Struct({"sa_family": value}, [])
     family = number(value.fields.get("sa_family", Name("AF_INET")))
     if family == socket.AF_UNSPEC:
         return struct.pack("=H14x", 0)
@@ -255,7 +257,7 @@ def option_bytes(value, length):
     if isinstance(value, list):
         return struct.pack("=I", number(value[0]) % 2**32)
     if isinstance(value, str):
-        return value.encode()
+        return value.encode("latin-1")
     if isinstance(value, Struct):
         return struct.pack("=qq" if "tv_sec" in value.fields else f"={len(value.fields)}i",
                            *(number(field) for field in value.fields.values()))

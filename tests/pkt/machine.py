@@ -209,7 +209,8 @@ class Machine:
             self.kind, self.tuple = "new", None
         elif call.name == "listen" and self.kind == "new":
             self.kind = "listening"
-        elif (call.name == "connect" or "MSG_FASTOPEN" in call.text) and self.kind in ("new", "listening"):
+        elif (call.name == "connect" and "AF_UNSPEC" not in call.text or "MSG_FASTOPEN" in call.text) and \
+                self.kind in ("new", "listening", "passive"):
             self.kind, self.tuple = "connecting", (None, calls.PORT)
 
     # ---- packets

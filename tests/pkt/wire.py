@@ -152,6 +152,8 @@ def options_parse(data):
             options.append(("sack", edges))
         elif kind == 34:
             options.append(("FO", value.hex()))
+        elif kind == 254 and value[:2] == b"\xf9\x89":
+            options.append(("FOEXP", value[2:].hex()))
         else:
             options.append(("unknown", str(kind), value.hex()))
         at += length

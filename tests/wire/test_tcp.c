@@ -237,6 +237,30 @@ static void test_of_an_option_that_comes_twice_the_first_counts(void **state)
 	assert_true(o.has_mss && o.mss == 2 && o.faults == TCP_OPTION_FAULT_MSS);
 }
 
+/* Fast Open as the experiment it was (RFC 6994); other experiments are stepped over. */
+static void test_experiment(void **state)
+{
+	struct segment seg = { .options = { .has_fast_open = true, .fast_open_experiment = true, .fast_open_bytes = 8,
+					    .fast_open = { 1, 2, 3, 4, 5, 6, 7, 8 } } };
+	struct tcp_options o;
+	uint8_t out[64];
+
+	(void)state;
+	parse(&o, "\376\4\371\211\376\4\22\64", 8);
+	assert_true(o.has_fast_open && o.fast_open_experiment && o.fast_open_bytes == 0 && o.faults == 0);
+	parse(&o, "\376\4\22\64\42\2", 6);
+	assert_true(o.has_fast_open && !o.fast_open_experiment);
+	parse(&o, "\376\3\371", 3);
+	assert_true(!o.has_fast_open && !o.fast_open_experiment && o.faults == 0);
+	parse(&o, "\376\7\371\211\1\2\3", 7);
+	assert_true(!o.has_fast_open && !o.fast_open_experiment && o.faults == TCP_OPTION_FAULT_FAST_OPEN);
+	assert_int_equal(tcp_options_bytes(&seg.options), 12);
+	assert_int_equal(segment_emit_header(out, &seg), TCP_HEADER_MIN + 12);
+	tcp_options_parse(&o, out + TCP_HEADER_MIN, 12);
+	assert_true(o.fast_open_experiment && o.fast_open_bytes == 8);
+	assert_memory_equal(o.fast_open, seg.options.fast_open, 8);
+}
+
 /* A header has room for four; an area that is longer must not make us write a fifth. */
 static void test_more_than_four_sack_blocks_are_cut(void **state)
 {
@@ -410,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accurate_ecn_of_any_length),
+		cmocka_unit_test(test_experiment),
 		cmocka_unit_test(test_parse_of_emit_is_the_segment),
 		cmocka_unit_test(test_a_text_of_NULL_is_zeros),
 		cmocka_unit_test(test_MUST_68_options_are_laid_out_as_linux_does),
