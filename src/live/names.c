@@ -8,14 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "live/conn.h"
 
 #define NAMES_MAX 16384u                /* a power of two; pid by its low bits */
 
+#define RECENT_MAX 1024u
+#define RECENT_NS 200000000ull          /* what was read of /proc is good for so long */
+
 struct names {
 	struct name { pid_t pid; uint32_t uid; char comm[16]; } slots[NAMES_MAX];
+	struct recent { struct name name; uint64_t read; } recent[RECENT_MAX];
 };
 
 struct names *names_create(void)
@@ -63,13 +68,28 @@ static bool proc_read(pid_t pid, struct live_who *who)
 void names_get(struct names *names, struct live_who *who)
 {
 	struct name *slot = &names->slots[(uint32_t)who->pid % NAMES_MAX];
+	struct recent *recent = &names->recent[(uint32_t)who->pid % RECENT_MAX];
+	struct timespec clock;
+	uint64_t now;
 
 	if (slot->pid == who->pid) {
 		memcpy(who->comm, slot->comm, sizeof(who->comm));
 		who->uid = slot->uid;
 		return;
 	}
-	/* Not kept: nobody would tell that it has become another program. */
-	if (!proc_read(who->pid, who))
-		memcpy(who->comm, "?", 2);
+	/* Not kept for long: nobody would tell that it has become another program. */
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &clock);
+	now = (uint64_t)clock.tv_sec * 1000000000u + (uint64_t)clock.tv_nsec;
+	if (recent->read == 0 || recent->name.pid != who->pid || now - recent->read > RECENT_NS) {
+		if (!proc_read(who->pid, who)) {
+			memcpy(who->comm, "?", 2);
+			return;
+		}
+		recent->read = now;
+		recent->name.pid = who->pid;
+		recent->name.uid = who->uid;
+		memcpy(recent->name.comm, who->comm, sizeof(recent->name.comm));
+	}
+	memcpy(who->comm, recent->name.comm, sizeof(who->comm));
+	who->uid = recent->name.uid;
 }

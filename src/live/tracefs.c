@@ -52,6 +52,7 @@ struct trace_watch {
 	const struct backend_sink *sink;
 	uint64_t now;
 	uint16_t port;
+	bool first_pids;                /* our PID namespace is the kernel's own */
 	uint8_t page[PAGE_BYTES];
 };
 
@@ -181,7 +182,7 @@ static pid_t process_of(struct trace_watch *watch, pid_t tid)
 static void task_set(struct trace_watch *watch, struct live_record *record, pid_t tid)
 {
 	/* The text has the kernel's numbers, which in a PID namespace of one's own are somebody else's. */
-	if (namespace_pid_is_first()) {
+	if (watch->first_pids) {
 		record->tid = (uint32_t)tid;
 		record->pid = (uint32_t)process_of(watch, tid);
 	}
@@ -353,6 +354,7 @@ static int trace_open(void **state, const struct backend_options *options, char 
 	if (watch == NULL)
 		return -ENOMEM;
 	watch->port = options->port;
+	watch->first_pids = namespace_pid_is_first();
 	error = trace_files_open(&watch->files, problem, BACKEND_PROBLEM_MAX);
 	if (error < 0) {
 		free(watch);

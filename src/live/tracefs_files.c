@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BUFFER_KB "8192"        /* of each processor: some 100,000 events */
+#define BUFFERS_KB 65536        /* of all processors together: some 800,000 events */
+#define BUFFER_KB_MIN 2048
+#define BUFFER_KB_MAX 32768     /* of one: two seconds of 20,000 connections each, for a reader that has to wait */
 #define INSTANCE_PREFIX "eleven-"
 #define TEXT_BYTES 8192
 
@@ -197,6 +199,7 @@ static int instance_make(struct trace_files *files)
 {
 	char path[64], text[TEXT_BYTES];
 	ssize_t n;
+	long each;
 	int error;
 
 	snprintf(path, sizeof(path), "instances/" INSTANCE_PREFIX "%d", (int)getpid());
@@ -211,7 +214,10 @@ static int instance_make(struct trace_files *files)
 	files->instance = openat(files->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (files->instance < 0)
 		return -errno;
-	text_write(files->instance, "buffer_size_kb", BUFFER_KB);
+	each = BUFFERS_KB / (sysconf(_SC_NPROCESSORS_CONF) > 0 ? sysconf(_SC_NPROCESSORS_CONF) : 1);
+	each = each > BUFFER_KB_MAX ? BUFFER_KB_MAX : each < BUFFER_KB_MIN ? BUFFER_KB_MIN : each;
+	snprintf(path, sizeof(path), "%ld", each);
+	text_write(files->instance, "buffer_size_kb", path);
 	error = text_write(files->instance, "trace_clock", "mono");
 	n = text_read(files->root, "events/header_page", text, sizeof(text));
 	if (error == 0 && (n <= 0 || !trace_layout_parse(&files->layout, text, (size_t)n)))
