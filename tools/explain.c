@@ -184,9 +184,10 @@ static void teller_start(struct arguments *a)
 	sigaction(SIGINT, &action, NULL);
 	fprintf(stderr, "%s: watching for %g s (%s); Ctrl-C ends it sooner\n", program_invocation_name,
 		(double)a->facts.apart_ns / 1e9, story_backend(a->teller));
-	if (strcmp(story_backend(a->teller), "poll") == 0 && a->facts.netns != story_home(a->teller))
-		fprintf(stderr, "%s: resets and timeouts of other network namespaces only root sees\n",
-			program_invocation_name);
+	if (strcmp(story_backend(a->teller), "poll") == 0)
+		fprintf(stderr, "%s: of resets and timeouts little is seen without tracepoints: root has them%s\n",
+			program_invocation_name, a->facts.netns != story_home(a->teller) ?
+			", and other network namespaces, too" : "");
 }
 
 static int endpoint_read(struct eleven_endpoint *endpoint, const char *word)

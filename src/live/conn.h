@@ -45,6 +45,7 @@ struct live_conn {
 	bool lingers;                   /* sampled: closed, and its socket is not destroyed yet */
 	uint32_t inode;
 	uint32_t retransmits;
+	uint32_t unread_last;           /* when it was destroyed, as the multicast said */
 	struct live_who who;
 	unsigned others;
 };

@@ -220,11 +220,23 @@ static void row_apply(struct tracker *tracker, const struct conn_view *row, uint
 	request_set(tracker, conn, row_request(row));
 }
 
+/*
+ * Destroyed at once, with text that nobody has read: close() or exit, which send RST then.  After a reset of the peer's
+ * the descriptor would be open still, unless it was closed in the same moment.  A FIN that came since the last dump
+ * counts as one.
+ */
+static bool closed_unread(const struct live_conn *conn)
+{
+	return conn->destroyed != 0 && !conn->small && conn->inode != 0 && conn->unread_last > 1 &&
+	       (conn->state == ELEVEN_ESTABLISHED || conn->state == ELEVEN_CLOSE_WAIT);
+}
+
 /* The end of what is not in a dump that should have it. */
 static void conn_vanish(struct tracker *tracker, struct live_conn *conn, uint64_t now)
 {
 	enum live_cause cause = LIVE_CAUSE_ENDED;
 	uint64_t time = now, lasts = 0;
+	struct held_change *held;
 
 	if (conn->request) {
 		cause = LIVE_CAUSE_SYN_GIVEN_UP;
@@ -235,6 +247,8 @@ static void conn_vanish(struct tracker *tracker, struct live_conn *conn, uint64_
 		lasts = tracker->options.fin_timeout_ns;
 	} else if (conn->state == ELEVEN_LAST_ACK) {
 		cause = LIVE_CAUSE_FIN_ACKED;
+	} else if (closed_unread(conn)) {
+		cause = LIVE_CAUSE_CLOSE_UNREAD;
 	}
 	if (lasts != 0 && conn->since != 0 && now + TIMER_SLACK_NS >= conn->since + lasts) {
 		cause = conn->state == ELEVEN_TIME_WAIT ? LIVE_CAUSE_TIME_WAIT_OVER : LIVE_CAUSE_ORPHAN_OVER;
@@ -249,7 +263,10 @@ static void conn_vanish(struct tracker *tracker, struct live_conn *conn, uint64_
 		time = conn->destroyed;
 	if (time < conn->since)
 		time = conn->since;
-	change_queue(tracker, conn, ELEVEN_CLOSED, cause, time, now)->change.sampled = true;
+	held = change_queue(tracker, conn, ELEVEN_CLOSED, cause, time, now);
+	held->change.sampled = true;
+	if (cause == LIVE_CAUSE_CLOSE_UNREAD)
+		held->change.unread = conn->unread_last;
 }
 
 static unsigned states_of(const struct live_conn *conn)
@@ -301,6 +318,7 @@ void tracker_destroyed(struct tracker *tracker, const struct conn_view *row, uin
 	if (conn != NULL) {
 		conn->lingers = false;
 		conn->destroyed = now;
+		conn->unread_last = row->recvq != VIEW_ABSENT ? (uint32_t)row->recvq : 0;
 		conn_touch(tracker, conn);
 	}
 }

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import tap
 from tap import Program, ok, run, skip, wait_until
@@ -37,7 +38,7 @@ EVENTS = [
 ]
 OTHERS = {"data-after-close", "killed", "lost-state", "forgetful"}      # more than one thing can be said of them
 # What sampling and the destroy events of sock_diag can tell.
-OF_NOBODY = []
+OF_NOBODY = [("unread", "rst-unread-data", 1)]
 
 
 class Explain(Program):
@@ -126,10 +127,17 @@ def of_nobody(name, verdict, which):
     program = Program(*NOBODY, sys.executable, str(HERE / "watch_scenarios.py"), name, "-", "-")
     wait_until(lambda: program.output().endswith("]\n") or program.process.poll() is not None, SECONDS)
     truth = json.loads(program.output())
+    time.sleep(1)                       # sampling asks ten times a second
     found = explain.findings()
     program.end()
     program.status(SECONDS)
-    print("#", name, sorted(found), explain.output()[:3000])
+    finding = found.get(verdict)
+    if ok(finding is not None and finding["confidence"] == "likely", f"nobody, {name}: {verdict}, likely",
+          f"{sorted(found)} {explain.output()[:500]}"):
+        owner = (finding["owners"] or [{}])[0]
+        ok((owner.get("pid"), owner.get("fd")) == (truth[which]["pid"], truth[which]["fd"]),
+           f"nobody, {name}: the right process and descriptor", f"{owner} {truth}")
+    ok("root" in explain.output(), f"nobody, {name}: what root would see", explain.output()[:500])
 
 
 if __name__ == "__main__":
