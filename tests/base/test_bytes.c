@@ -103,6 +103,33 @@ static void test_raw_words_need_no_alignment(void **state)
 	}
 }
 
+/* Of nothing, and to nowhere: no pointer is touched. */
+static void test_nothing_of_nothing(void **state)
+{
+	struct reader r = reader_init(NULL, 0);
+	struct writer w = writer_init(NULL, 0);
+	uint8_t byte = 7;
+
+	(void)state;
+	assert_true(get_bytes(&r, NULL, 0));
+	put_bytes(&w, NULL, 0);
+	assert_null(writer_skip(&w, 1));
+	assert_true(w.failed);
+	put_u8(&w, 1);
+	put_u16(&w, 1);
+	put_u32(&w, 1);
+	put_bytes(&w, &byte, 1);
+	assert_int_equal(writer_left(&w), 0);
+	assert_false(get_bytes(&r, &byte, 1));
+	assert_int_equal(byte, 7);
+	assert_int_equal(get_u8(&r), 0);
+	assert_int_equal(get_u32(&r), 0);
+	assert_false(get_bytes(&r, NULL, 0));           /* after a failure nothing is there any more */
+	w = writer_init(&byte, 1);
+	put_bytes(&w, &byte, 0);
+	assert_int_equal(writer_left(&w), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +137,7 @@ int main(void)
 		cmocka_unit_test(test_random_reads_stay_inside_and_fail_for_good),
 		cmocka_unit_test(test_a_write_that_does_not_fit_writes_nothing),
 		cmocka_unit_test(test_raw_words_need_no_alignment),
+		cmocka_unit_test(test_nothing_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -352,6 +352,79 @@ static void test_8504_5_11_R1_point_to_point(void **state)
 	host_free(&host);
 }
 
+static void redirect_in(struct host *host, const char *source, const char *target, const char *destination,
+			const struct mac *mac, size_t bytes)
+{
+	uint8_t message[64] = { ICMP6_REDIRECT };
+	struct address to = a6(target), about = a6(destination);
+
+	memcpy(message + 8, to.bytes, 16);
+	memcpy(message + 24, about.bytes, 16);
+	if (mac)
+		bytes += nd_mac_emit(message + 40, ND_OPTION_TARGET_MAC, mac);
+	icmp6_in(host, source, "ff02::1", 255, message, bytes);
+}
+
+static void assert_hop(struct host *host, const char *destination, const char *expected)
+{
+	struct address to = a6(destination), hop;
+
+	assert_true(route6_first_hop(host->ip, 0, &to, &hop));
+	assert_address(hop, expected);
+}
+
+/*
+ * 4861-§8.3-R1: more destinations than are kept: the latest word on each counts, the oldest makes room; whom it names
+ * is believed about another again; a first hop that is silent is passed over.
+ */
+static void test_4861_8_3_R1_many_redirects(void **state)
+{
+	uint8_t message[16] = { ICMP6_ROUTER_ADVERTISEMENT, [6] = 7 };
+	const unsigned kept = IP6_REDIRECTS_MAX;
+	struct neighbour *neighbour;
+	struct address second = a6("fe80::fc");
+	struct host host;
+	char text[64];
+
+	(void)state;
+	host6_make(&host, true, true);
+	for (int i = 0; i < 40; i++) {
+		host6_drain(&host);
+		host_wait(&host, MS(100));
+	}
+	icmp6_in(&host, ROUTER6, "ff02::1", 255, message, 16);
+	host6_forget(&host);
+	for (unsigned i = 0; i < kept + 3; i++) {
+		snprintf(text, sizeof(text), "2001:db8:9::%x", i + 1);
+		redirect_in(&host, ROUTER6, OTHER_ROUTER6, text,
+			    i % 3 == 0 ? &other_mac : i % 3 == 1 ? &all_macs : NULL, 40);
+		assert_rule(&host, REDIRECT_HEEDED);
+		assert_hop(&host, text, OTHER_ROUTER6);
+		redirect_in(&host, OTHER_ROUTER6, "fe80::fc", text, i % 2 ? &router_mac : NULL, 40);
+		assert_rule(&host, REDIRECT_HEEDED);
+		assert_hop(&host, text, "fe80::fc");
+		host_wait(&host, MS(10));
+	}
+	for (unsigned i = 0; i < kept + 3; i++) {
+		snprintf(text, sizeof(text), "2001:db8:9::%x", i + 1);
+		assert_hop(&host, text, i < 3 ? ROUTER6 : "fe80::fc");
+	}
+	neighbour = neighbour_find(host.ip, 0, &second);
+	assert_non_null(neighbour);
+	assert_true(neighbour->is_router);
+	assert_true(mac_eq(&neighbour->mac, &router_mac));
+	neighbour->silent = true;
+	assert_hop(&host, text, ROUTER6);
+	redirect_in(&host, ROUTER6, OTHER_ROUTER6, AFAR6, NULL, 39);
+	assert_rule(&host, ND_BAD);
+	redirect_in(&host, ROUTER6, OTHER_ROUTER6, "::", NULL, 40);
+	assert_rule(&host, REDIRECT_IGNORED);
+	redirect_in(&host, ROUTER6, OTHER_ROUTER6, "ff0e::1", NULL, 40);
+	assert_rule(&host, REDIRECT_IGNORED);
+	assert_hop(&host, AFAR6, ROUTER6);
+	host_free(&host);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -364,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_6724_5_R1_each_rule),
 		cmocka_unit_test(test_8504_5_11_R1_queries),
 		cmocka_unit_test(test_8504_5_11_R1_point_to_point),
+		cmocka_unit_test(test_4861_8_3_R1_many_redirects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

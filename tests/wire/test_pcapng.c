@@ -375,6 +375,34 @@ static size_t syn_packet(uint8_t *bytes, size_t n)
 	return ipv4_emit(bytes, &packet) + length;
 }
 
+/* What does not fit is not written at all; texts and comments beyond what a block takes are cut. */
+static void test_writing_into_little_room(void **state)
+{
+	static char text[PCAPNG_TEXT_MAX + 100];
+	static uint8_t big[(PCAPNG_TEXT_MAX + 64) * (PCAPNG_COMMENTS_MAX + 2)];
+	struct pcapng_packet packet = { .n = 5, .bytes = (const uint8_t *)"12345", .comment_count = 60000 };
+	struct pcapng_text name = { text, sizeof(text) };
+	size_t n[3];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (unsigned i = 0; i < PCAPNG_COMMENTS_MAX; i++)
+		packet.comments[i] = name;
+	n[0] = pcapng_write_section(big, sizeof(big), name);
+	n[1] = pcapng_write_interface(big, sizeof(big), PCAPNG_LINK_RAW, 0, name);
+	n[2] = pcapng_write_packet(big, sizeof(big), &packet);
+	assert_true(n[0] > PCAPNG_TEXT_MAX && n[0] < PCAPNG_TEXT_MAX + 64);
+	assert_true(n[1] > PCAPNG_TEXT_MAX && n[1] < PCAPNG_TEXT_MAX + 64);
+	assert_true(n[2] > PCAPNG_COMMENTS_MAX * PCAPNG_TEXT_MAX && n[2] <= sizeof(big));
+	for (size_t room = 0; room < sizeof(big); room += room < 200 ? 1 : 331) {
+		memset(big, 0xee, sizeof(big));
+		assert_int_equal(pcapng_write_section(big, room, name), room < n[0] ? 0 : n[0]);
+		assert_true(room >= n[0] || big[0] == 0xee);
+		assert_int_equal(pcapng_write_interface(big, room, PCAPNG_LINK_RAW, 0, name), room < n[1] ? 0 : n[1]);
+		assert_int_equal(pcapng_write_packet(big, room, &packet), room < n[2] ? 0 : n[2]);
+	}
+}
+
 static void write_all(int fd, const uint8_t *bytes, size_t n)
 {
 	assert_int_equal(write(fd, bytes, n), n);
@@ -420,6 +448,7 @@ static void test_tshark_reads_packet_and_comments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_writing_into_little_room),
 		cmocka_unit_test(test_what_is_written_is_read_back),
 		cmocka_unit_test(test_the_other_byte_order_is_read),
 		cmocka_unit_test(test_resolutions_of_other_writers),
