@@ -196,6 +196,7 @@ static void test_RFC_7413_cookie_without_text(void **state)
 	struct script *s = *state;
 	char cookie[33], byte;
 
+	with_bits(s, FAST_OPEN_SERVER);
 	server_open(s, 5);
 	cookie_ask(s, cookie);
 	in_f(s, "S 0:0(0) win 65535 <mss 1460,FO %s,nop,nop>", cookie);
