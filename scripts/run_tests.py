@@ -8,6 +8,7 @@ What counts as one is one line of TAP ("ok 1 - name", "not ok 1 - name", "ok 1 -
   unit      cmocka programs, from the build directory and again from one with ASan and UBSan; under the profiles
             strict and linux too (scripts/profiles.py)
   tidy      scripts/tidy.py and scripts/purity.py, the rules of the house
+  coverage  scripts/coverage.py: every rule is taken by a test, and COVERAGE_LEAST percent of the core's branches
   system    executables tests/system/*.sh, *.py
 
 Each system test runs in a network namespace of its own (loopback up) and a process namespace of its own, so that
@@ -232,6 +233,16 @@ def run_units(report, build, label, only):
             report.add(job.result())
 
 
+def coverage(build):
+    """Which rules and branches of the core do the tests take?  `make coverage` asks for more branches than this."""
+    if not shutil.which("gcov") or not shutil.which("gcc"):
+        outcome = Outcome("coverage")
+        outcome.skipped.append(("coverage", "gcc and gcov are not here (Debian: gcc)"))
+        return outcome
+    env = dict(os.environ, BUILD=str(build), COVERAGE_LEAST=os.environ.get("COVERAGE_LEAST", "95"))
+    return run("coverage", [str(SOURCE / "scripts/coverage.py")], 1800, env, SOURCE)
+
+
 def main():
     parser = argparse.ArgumentParser(description="build and run every test")
     parser.add_argument("--quick", action="store_true", help="unit tests and the rules of the house only")
@@ -259,6 +270,8 @@ def main():
             if built.failed:
                 report.add(built)
             run_units(report, asan, "asan", options.only)
+        if options.only in "coverage":
+            report.add(coverage(build))
         prefix = namespace_prefix()
         no_tun = tun_problem(prefix)
         for path in sorted((SOURCE / "tests" / "system").glob("*")):
