@@ -330,6 +330,7 @@ ELEVEN_API int eleven_abort(struct eleven *stack, eleven_handle connection, uint
 enum eleven_congestion {
 	ELEVEN_CONGESTION_CUBIC,        /* RFC 9438 */
 	ELEVEN_CONGESTION_RENO,         /* RFC 5681 */
+	ELEVEN_CONGESTION_DCTCP,        /* RFC 8257: asks for accurate ECN by itself */
 	ELEVEN_CONGESTIONS
 };
 

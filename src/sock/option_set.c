@@ -91,6 +91,7 @@ _Static_assert(ROWS <= OPTION_ROWS_MAX, "place for every row in struct option_se
 static const char congestions[ELEVEN_CONGESTIONS][CONGESTION_NAME] = {
 	[ELEVEN_CONGESTION_CUBIC] = "cubic",
 	[ELEVEN_CONGESTION_RENO] = "reno",
+	[ELEVEN_CONGESTION_DCTCP] = "dctcp",
 };
 
 static const struct option_row *row_find(int level, int name)

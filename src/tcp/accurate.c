@@ -291,6 +291,7 @@ void accurate_feedback(struct work *w, struct heard *heard)
 		mute(tcb);
 	}
 	ecn->ce_out = (uint8_t)(ecn->ce_out + delta);
+	heard->ce_bytes = ce_bytes;
 	heard->marks = marks_of(tcp, tcb, delta, packets, ce_bytes);
 	heard->marked = heard->marks > 0;
 	if (a)

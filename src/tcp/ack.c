@@ -172,11 +172,18 @@ static void syn_acked_late(struct work *w)
 	tcb_signal(w->tcp, tcb, ELEVEN_SIGNAL_CONNECTED);
 }
 
+/* Of what an ACK delivers: whole segments, unless the peer counts bytes. */
+static uint32_t marked_bytes(const struct tcb *tcb, const struct heard *heard)
+{
+	return heard->ce_bytes != UINT32_MAX ? heard->ce_bytes : heard->marks * tcb->snd.mss;
+}
+
 bool ack_process(struct work *w)
 {
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
-	struct heard heard = { 0 };
+	struct heard heard = { .ce_bytes = UINT32_MAX };
+	uint64_t delivered;
 	bool advanced;
 
 	if (!ack_in_range(w))
@@ -200,7 +207,11 @@ bool ack_process(struct work *w)
 		heard.duplicate = ack_is_duplicate(w);
 	}
 	ecn_ack_begins(tcb, &heard);
+	delivered = tcb->delivered;
 	recovery_ack(w, &heard);
+	delivered = recovery_sacks(tcb) ? tcb->delivered - delivered : heard.acked;
+	controller_delivered(&tcb->cc, (uint32_t)delivered, marked_bytes(tcb, &heard),
+			     tcb->ecn.mode != ECN_ON, tcb->snd.una, tcb->snd.nxt);
 	ecn_ack(w, &heard);
 	tcb->probe_refused = !advanced && seq_eq(w->seg.ack, tcb->snd.una);
 	if (seq_ge(w->seg.ack, tcb->snd.una))

@@ -155,7 +155,7 @@ static bool listen_cookie_ack(struct tcp *tcp, struct tcb *listener, const struc
 		return true;
 	}
 	request_numbers(tcp, &tcb, seq_sub(seg->seq, 1), &syn);
-	tcb.ecn.mode = ecn ? accurate_granted(seg) && tcp->config.ecn >= 3 ? ECN_ACCURATE : ECN_ON : ECN_OFF;
+	tcb.ecn.mode = ecn ? accurate_granted(seg) && ecn_grants_accurate(tcp, &tcb) ? ECN_ACCURATE : ECN_ON : ECN_OFF;
 	tcb.ecn.ce_in = tcb.ecn.ce_out = ACCURATE_CEP_START;
 	tcb.snd.iss = tcb.snd.una = seq_sub(seg->ack, 1);
 	tcb.snd.nxt = tcb.snd.max = tcb.snd.end = tcb.snd.push = seg->ack;

@@ -2,9 +2,12 @@
 /* The congestion window; see controller.h.  CUBIC's curve is in cubic.c. */
 #include "tcp/controller.h"
 
+#include <stddef.h>
+
 struct controller_ops {                 /* what the kinds differ in; cwnd and ssthresh belong to the frame around */
 	void (*acked)(struct controller *c, const struct controller_ack *ack);  /* in congestion avoidance */
 	uint32_t (*cut)(struct controller *c, uint32_t flight, uint32_t mss);   /* a loss: the new ssthresh */
+	uint32_t (*mark)(struct controller *c, uint32_t flight, uint32_t mss);  /* a mark; NULL: as a loss */
 	uint8_t less_percent;           /* of the window that RFC 8511 leaves after a mark */
 };
 
@@ -36,8 +39,9 @@ static uint32_t reno_cut(struct controller *c, uint32_t flight, uint32_t mss)
 static const struct controller_ops *ops_of(const struct controller *c)
 {
 	static const struct controller_ops ops[CONTROLLERS] = {
-		[CONTROLLER_CUBIC] = { cubic_acked, cubic_cut, 85 },
-		[CONTROLLER_RENO] = { reno_acked, reno_cut, 80 },
+		[CONTROLLER_CUBIC] = { cubic_acked, cubic_cut, NULL, 85 },
+		[CONTROLLER_RENO] = { reno_acked, reno_cut, NULL, 80 },
+		[CONTROLLER_DCTCP] = { reno_acked, reno_cut, dctcp_mark, 0 },
 	};
 
 	return &ops[c->kind];
@@ -52,6 +56,8 @@ void controller_init(struct controller *c, enum controller_kind kind, uint32_t m
 		.ssthresh = at_most(ssthresh > 2ull * mss ? ssthresh : 2ull * mss),
 	};
 	hystart_init(&c->hystart, nxt);
+	if (kind == CONTROLLER_DCTCP)
+		dctcp_begin(c, nxt);
 }
 
 void controller_choose(struct controller *c, enum controller_kind kind)
@@ -61,6 +67,15 @@ void controller_choose(struct controller *c, enum controller_kind kind)
 	c->kind = (uint8_t)kind;
 	c->part = 0;
 	c->of.cubic = (struct cubic){ 0 };
+	if (kind == CONTROLLER_DCTCP)
+		dctcp_begin(c, c->hystart.round_end);
+}
+
+void controller_delivered(struct controller *c, uint32_t bytes, uint32_t marked, bool counts, struct seq una,
+			  struct seq nxt)
+{
+	if (c->kind == CONTROLLER_DCTCP)
+		dctcp_delivered(c, bytes, marked, counts, una, nxt);
 }
 
 /* Slow start; answers how many of the acknowledged bytes are left for congestion avoidance. */
@@ -132,9 +147,10 @@ void controller_loss(struct controller *c, uint32_t flight, uint32_t mss, uint64
 void controller_marked(struct controller *c, uint32_t flight, uint32_t mss, bool less)
 {
 	uint32_t window = flight < c->cwnd ? flight : c->cwnd;
-	uint32_t cut = ops_of(c)->cut(c, flight, mss);
+	const struct controller_ops *ops = ops_of(c);
+	uint32_t cut = ops->mark ? ops->mark(c, flight, mss) : ops->cut(c, flight, mss);
 
-	if (less)
+	if (less && !ops->mark)
 		cut = (uint32_t)((uint64_t)window * ops_of(c)->less_percent / 100);
 	c->ssthresh = cut > 2 * mss ? cut : 2 * mss;
 	cut = cut > mss ? cut : mss;

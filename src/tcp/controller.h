@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much may be in flight: the congestion window and the slow start threshold, by CUBIC (RFC 9438) or by Reno
- * (RFC 5681), one vtable each over a union of what they remember, with HyStart++ (RFC 9406) in the first slow start
- * of either.  Bytes and nanoseconds; no TCB, no sequence number but HyStart++'s rounds, no recovery: while a loss is
- * being repaired the episode says what cwnd is (episode.h), and tells here only that there was one.
+ * How much may be in flight: the congestion window and the slow start threshold, by CUBIC (RFC 9438), Reno
+ * (RFC 5681) or DCTCP (RFC 8257), one vtable each over a union of what they remember, with HyStart++ (RFC 9406) in
+ * the first slow start of each.  Bytes and nanoseconds; no TCB, no sequence number but HyStart++'s rounds and DCTCP's
+ * windows, no recovery: while a loss is being repaired the episode says what cwnd is (episode.h), and tells here only
+ * that there was one.
  *
  * Invariants: cwnd >= 1 segment, ssthresh >= 2 segments, both <= CONTROLLER_CWND_MAX.
  */
@@ -21,6 +22,7 @@
 enum controller_kind {
 	CONTROLLER_CUBIC,               /* the order is that of ELEVEN_CONGESTION_… */
 	CONTROLLER_RENO,
+	CONTROLLER_DCTCP,
 	CONTROLLERS
 };
 
@@ -36,6 +38,12 @@ struct cubic {                          /* RFC 9438 §4.1.2 */
 	uint32_t k;                     /* time to w_max, in units of 2^-10 s */
 };
 
+struct dctcp {                          /* RFC 8257 §3.3 */
+	uint32_t alpha;                 /* DCTCP.Alpha, in units of 2^-20 */
+	uint32_t acked, marked;         /* bytes of this window */
+	struct seq window_end;          /* DCTCP.WindowEnd */
+};
+
 struct controller {
 	uint32_t cwnd, ssthresh;        /* bytes */
 	uint32_t part;                  /* acknowledged towards the next step of cwnd */
@@ -47,6 +55,7 @@ struct controller {
 	struct hystart hystart;
 	union {
 		struct cubic cubic;
+		struct dctcp dctcp;
 	} of;
 };
 
@@ -68,6 +77,11 @@ void controller_init(struct controller *c, enum controller_kind kind, uint32_t m
 		     uint64_t ssthresh, struct seq nxt);
 /* Another one takes over, as of now. */
 void controller_choose(struct controller *c, enum controller_kind kind);
+/* Is it of no use without ECN? */
+static inline bool controller_wants_marks(unsigned kind)
+{
+	return kind == CONTROLLER_DCTCP;
+}
 
 /* New text was delivered, and no loss is being repaired other than by slow start. */
 void controller_acked(struct controller *c, const struct controller_ack *ack);
@@ -79,6 +93,12 @@ void controller_loss(struct controller *c, uint32_t flight, uint32_t mss, uint64
  * a loss is of the same window and cuts nothing more.
  */
 void controller_marked(struct controller *c, uint32_t flight, uint32_t mss, bool less);
+/*
+ * So much was delivered by an ACK, and of that so much was marked, as far as the peer counts; before the mark itself
+ * is answered.  `counts`: it does; else marks are answered as losses are.
+ */
+void controller_delivered(struct controller *c, uint32_t bytes, uint32_t marked, bool counts, struct seq una,
+			  struct seq nxt);
 /* A retransmission was lost: ssthresh is cut once more (RFC 5681 §4.3); where CUBIC heads for stays. */
 void controller_loss_again(struct controller *c, uint32_t mss);
 /* The RTO expired, `again`: for the same text as before (then ssthresh stays). */
@@ -103,5 +123,12 @@ uint32_t cubic_root(uint64_t x);
 uint32_t cubic_window(const struct cubic *cubic, uint64_t t, uint32_t mss);
 void cubic_acked(struct controller *c, const struct controller_ack *ack);
 uint32_t cubic_cut(struct controller *c, uint32_t flight, uint32_t mss);
+
+/* dctcp.c */
+void dctcp_begin(struct controller *c, struct seq nxt);
+void dctcp_delivered(struct controller *c, uint32_t bytes, uint32_t marked, bool counts, struct seq una,
+		     struct seq nxt);
+/* What a mark leaves of the window. */
+uint32_t dctcp_mark(struct controller *c, uint32_t flight, uint32_t mss);
 
 #endif

@@ -19,20 +19,20 @@ static bool is_setup_syn_ack(const struct segment *seg)
 	return seg->ece && !seg->cwr;
 }
 
-/* config.ecn, as Linux counts: what is asked for, and what is granted. */
-static bool asks(const struct tcp *tcp)
+/* config.ecn, as Linux counts: what is asked for, and what is granted; more if the controller lives of marks. */
+static bool asks_accurate(const struct tcp *tcp, const struct tcb *tcb)
 {
-	return tcp->config.ecn == 1 || tcp->config.ecn == 3 || tcp->config.ecn == 4;
+	return tcp->config.ecn == 3 || (tcp->config.ecn && controller_wants_marks(tcb->congestion));
 }
 
-static bool asks_accurate(const struct tcp *tcp)
+static bool asks(const struct tcp *tcp, const struct tcb *tcb)
 {
-	return tcp->config.ecn == 3;
+	return tcp->config.ecn == 1 || tcp->config.ecn == 4 || asks_accurate(tcp, tcb);
 }
 
-static bool grants_accurate(const struct tcp *tcp)
+bool ecn_grants_accurate(const struct tcp *tcp, const struct tcb *tcb)
 {
-	return tcp->config.ecn >= 3;
+	return tcp->config.ecn >= 3 || (tcp->config.ecn && controller_wants_marks(tcb->congestion));
 }
 
 void ecn_request(struct tcp *tcp, struct tcb *listener, struct tcb *child, const struct segment *syn,
@@ -40,7 +40,7 @@ void ecn_request(struct tcp *tcp, struct tcb *listener, struct tcb *child, const
 {
 	struct ecn *ecn = &child->ecn;
 
-	if (grants_accurate(tcp) && accurate_asked(syn)) {
+	if (ecn_grants_accurate(tcp, listener) && accurate_asked(syn)) {
 		rule(tcp, listener, ACCECN_GRANTED);
 		*ecn = (struct ecn){ .mode = ECN_ACCURATE, .syn_codepoint = codepoint & ECN_FIELD,
 				     .ce_in = ACCURATE_CEP_START, .ce_out = ACCURATE_CEP_START };
@@ -59,7 +59,8 @@ void ecn_request(struct tcp *tcp, struct tcb *listener, struct tcb *child, const
 
 void ecn_open(const struct tcp *tcp, struct tcb *tcb)
 {
-	tcb->ecn = (struct ecn){ .mode = asks(tcp) ? ECN_ASKED : ECN_OFF, .accurate = asks_accurate(tcp) };
+	tcb->ecn = (struct ecn){ .mode = asks(tcp, tcb) ? ECN_ASKED : ECN_OFF,
+				 .accurate = asks_accurate(tcp, tcb) };
 }
 
 void ecn_syn_out(const struct tcb *tcb, struct segment *seg)
@@ -111,7 +112,7 @@ bool ecn_syn_again(struct tcp *tcp, struct tcb *tcb, const struct segment *seg)
 	if (ecn->mode == ECN_OFF)
 		return true;
 	/* RFC 9768 §3.1.4.2: one who asks for both in one handshake is none. */
-	if (grants_accurate(tcp) && ace != 0 && accurate != (ecn->mode == ECN_ACCURATE)) {
+	if (ecn_grants_accurate(tcp, tcb) && ace != 0 && accurate != (ecn->mode == ECN_ACCURATE)) {
 		rule(tcp, tcb, ACCECN_SYN_CONFLICT);
 		return false;
 	}

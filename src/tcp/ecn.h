@@ -83,6 +83,7 @@ static inline bool ecn_on(const struct ecn *ecn)
 /* What this SYN asks for and may be granted, to the request `child` of the listener.  `codepoint`: of its packet. */
 void ecn_request(struct tcp *tcp, struct tcb *listener, struct tcb *child, const struct segment *syn,
 		 unsigned codepoint);
+bool ecn_grants_accurate(const struct tcp *tcp, const struct tcb *tcb);
 /* An active open begins. */
 void ecn_open(const struct tcp *tcp, struct tcb *tcb);
 /* Flags of our SYN or SYN-ACK. */

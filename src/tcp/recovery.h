@@ -47,7 +47,8 @@ struct heard {
 	uint32_t acked;                 /* numbers by which SND.UNA moved, 0: it did not */
 	bool duplicate;                 /* RFC 5681 §2 */
 	bool marked;                    /* a router marked what it answers: ECE (RFC 3168), or … */
-	uint32_t marks;                 /* … so many packets of it (RFC 9768) */
+	uint32_t marks;                 /* … so many packets of it (RFC 9768), … */
+	uint32_t ce_bytes;              /* … and so many bytes; UINT32_MAX: not told */
 };
 /* After SND.UNA moved, if it did. */
 void recovery_ack(struct work *w, const struct heard *heard);

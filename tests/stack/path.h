@@ -51,7 +51,9 @@ struct path {
 	uint64_t reorder_ns;
 	bool bad;                       /* a burst of losses is on */
 	uint64_t free_ns;               /* when the bottleneck has sent all that waits */
-	uint64_t sent, lost, overflowed;
+	uint64_t mark_bytes;            /* with so much waiting what is capable of ECN is marked; 0: nothing is */
+	uint64_t sent, lost, overflowed, marked;
+	uint64_t queued_bytes;          /* what each packet found waiting, added up */
 };
 
 static inline struct eleven_endpoint path_endpoint(unsigned stack, uint16_t port)
@@ -174,17 +176,38 @@ static inline bool path_loses(struct path *p)
 	return p->bad;
 }
 
+/* CE, where the packet is capable; its header stays right (RFC 1624). */
+static inline void path_mark(struct path *p, uint8_t *ip)
+{
+	uint32_t sum;
+
+	if ((ip[1] & 3) == 0 || (ip[1] & 3) == 3)
+		return;
+	sum = (uint32_t)(ip[10] << 8 | ip[11]) + (ip[1] & 3u) + 0xfffc;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+	ip[1] |= 3;
+	p->marked++;
+}
+
 static inline void path_take(struct path *p, unsigned from, const struct eleven_out *out)
 {
 	struct path_packet *packet;
 	uint64_t due = p->now + p->delay_ns, bits = 8ull * (out->length + 38);   /* with Ethernet around it */
 	uint16_t at = 0;
+	bool mark = false;
 
 	if (from % 2 == 0) {
 		uint64_t start = p->free_ns > p->now ? p->free_ns : p->now;
 
+		uint64_t waiting = (start - p->now) * p->bits_per_second / 8000000000u;
+
 		p->sent++;
-		if ((start - p->now) * p->bits_per_second / 8000000000u > p->queue_bytes) {
+		p->queued_bytes += waiting;
+		mark = p->mark_bytes && waiting >= p->mark_bytes;
+		if (waiting > p->queue_bytes) {
 			p->overflowed++;
 			return;
 		}
@@ -207,6 +230,8 @@ static inline void path_take(struct path *p, unsigned from, const struct eleven_
 		memcpy(packet->bytes + at, out->slice[i].bytes, out->slice[i].length);
 		at = (uint16_t)(at + out->slice[i].length);
 	}
+	if (mark)
+		path_mark(p, packet->bytes);
 	packet->to = (uint8_t)(packet->bytes[19] - 1);
 	if (packet->bytes[16] != 10 || packet->to >= p->stacks) {
 		free(packet);           /* to one whom an attacker invented */

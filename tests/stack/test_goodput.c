@@ -188,6 +188,52 @@ static void test_goodput_at_every_step_of_the_clock(void **state)
 	golden("goodput_clock.tsv", text);
 }
 
+/*
+ * 8257-§3-R1: a router that marks from a sixth of the product of rate and delay on, at least ten packets, and ends that
+ * count the marks.  DCTCP keeps the link busy with a short queue; the others give way by as much for a single mark.
+ */
+static void test_goodput_where_the_queue_marks(void **state)
+{
+	static const char *const names[ELEVEN_CONGESTIONS] = { "cubic", "reno", "dctcp" };
+	char text[1 << 12];
+	int n = snprintf(text, sizeof(text), "rtt_ms\tpath_mbit\tcongestion\tgoodput_kbit\tqueue_us\toverflowed\n");
+
+	(void)state;
+	if (getenv("GOODPUT_ONLY"))
+		return;
+	for (unsigned t = 0; t < 2; t++)
+		for (unsigned r = 2; r < 4; r++)
+			for (unsigned congestion = 0; congestion < ELEVEN_CONGESTIONS; congestion++) {
+				struct cell cell = { &models[0], t ? MS(10) : MS(1), rates[r], 1, congestion };
+				uint64_t start, bdp = cell.rate / 8 * cell.rtt / 1000000000, bits, queue_us;
+				struct path p;
+				struct path_flow f;
+
+				path_of(&p, &cell, 2);
+				p.config[0].ecn = p.config[1].ecn = 3;
+				p.mark_bytes = bdp / 6 > 10 * 1500 ? bdp / 6 : 10 * 1500;
+				path_start(&p);
+				start = p.now;
+				path_flow_open(&p, &f, 0);
+				do {
+					path_flow_turn(&p, &f);
+				} while (path_step(&p, start + SEC(2)));
+				bits = f.received * 8 / 2;
+				queue_us = p.queued_bytes / p.sent * 8000000 / cell.rate;
+				n += snprintf(text + n, sizeof(text) - (size_t)n, "%u\t%u\t%s\t%llu\t%llu\t%llu\n",
+					      (unsigned)(cell.rtt / MS(1)), (unsigned)(cell.rate / 1000000),
+					      names[congestion], (unsigned long long)bits / 1000,
+					      (unsigned long long)queue_us, (unsigned long long)p.overflowed);
+				assert_true(p.marked > 0);
+				if (congestion == ELEVEN_CONGESTION_DCTCP) {
+					assert_true(bits > cell.rate * 80 / 100);
+					assert_true(queue_us < 2 * p.mark_bytes * 8000000 / cell.rate);
+				}
+				path_end(&p);
+			}
+	golden("goodput_marked.tsv", text);
+}
+
 /* Two flows through one bottleneck, the second ten seconds later: Jain's index of what each got of the next minute. */
 static void test_two_flows_are_fair(void **state)
 {
@@ -230,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_goodput_is_as_reviewed),
 		cmocka_unit_test(test_goodput_at_every_step_of_the_clock),
+		cmocka_unit_test(test_goodput_where_the_queue_marks),
 		cmocka_unit_test(test_two_flows_are_fair),
 	};
 

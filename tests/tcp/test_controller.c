@@ -108,7 +108,7 @@ static void test_5681_3_1_R11_loss_counts_flight(void **state)
 		struct controller c = begun(kind, 100);
 
 		controller_loss(&c, 40 * MSS, MSS, SEC(1), true);
-		assert_int_equal(c.ssthresh, kind == CONTROLLER_RENO ? 20 * MSS : 28 * MSS);
+		assert_int_equal(c.ssthresh, kind != CONTROLLER_CUBIC ? 20 * MSS : 28 * MSS);
 		controller_loss(&c, MSS, MSS, SEC(1), false);
 		assert_int_equal(c.ssthresh, 2 * MSS);
 	}
@@ -124,7 +124,7 @@ static void test_5681_3_1_R12_R13_timeout(void **state)
 
 		controller_timeout(&c, 100 * MSS, MSS, SEC(1), false, true);
 		ssthresh = c.ssthresh;
-		assert_int_equal(ssthresh, kind == CONTROLLER_RENO ? 50 * MSS : 70 * MSS);
+		assert_int_equal(ssthresh, kind != CONTROLLER_CUBIC ? 50 * MSS : 70 * MSS);
 		assert_int_equal(c.cwnd, MSS);
 		controller_timeout(&c, MSS, MSS, SEC(2), true, false);
 		assert_int_equal(c.ssthresh, ssthresh);
@@ -350,9 +350,65 @@ static void test_9438_5_R1_C(void **state)
 	assert_in_range(cubic_window(&cubic, 0, 1000), 96 * 1000, 97 * 1000);   /* 100 - 0.4 * 8 */
 }
 
+/*
+ * 8257-§3-R1: alpha goes to the share of bytes that is marked, a sixteenth of the way each window; a mark takes half of
+ * alpha off the window, a loss half; without counts a mark does as well.
+ */
+static void test_dctcp_cuts_by_the_share_of_marks(void **state)
+{
+	static const uint32_t shares[] = { 0, 10, 50, 100 };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct controller c = begun(CONTROLLER_DCTCP, 100);
+		struct seq una = seq_of(0);
+		uint32_t before;
+
+		assert_int_equal(c.of.dctcp.alpha, 1 << 20);
+		for (unsigned window = 0; window < 200; window++) {
+			una = seq_add(una, 100 * MSS);
+			controller_delivered(&c, 100 * MSS, shares[i] * MSS, true, una, seq_add(una, 100 * MSS));
+			una = seq_add(una, 1);
+		}
+		assert_in_range(c.of.dctcp.alpha, shares[i] ? shares[i] * 10300 : 0, shares[i] * 10500 + 200);
+		before = c.cwnd;
+		controller_marked(&c, before, MSS, true);
+		assert_in_range(c.cwnd, before - before / 200 * shares[i] - MSS,
+				before - before / 210 * shares[i] + 10);
+		c.marked = false;
+		before = c.cwnd;
+		controller_loss(&c, before, MSS, 1, true);
+		assert_int_equal(c.ssthresh, before / 2);
+		controller_delivered(&c, MSS, 0, false, una, una);
+		before = c.cwnd;
+		controller_marked(&c, before, MSS, false);
+		assert_int_equal(c.cwnd, before - before / 2);
+	}
+}
+
+/* Within a window alpha stays as it is. */
+static void test_dctcp_reckons_once_a_window(void **state)
+{
+	struct controller c = begun(CONTROLLER_CUBIC, 100);
+	uint32_t alpha;
+
+	(void)state;
+	controller_choose(&c, CONTROLLER_DCTCP);
+	controller_delivered(&c, 100 * MSS, 0, true, seq_add(c.of.dctcp.window_end, 1), seq_of(200000));
+	alpha = c.of.dctcp.alpha;
+	assert_int_equal(alpha, (1 << 20) / 16 * 15);
+	for (unsigned i = 1; i <= 200; i++)
+		controller_delivered(&c, MSS, MSS, true, seq_of(1000 * i), seq_of(400000));
+	assert_int_equal(c.of.dctcp.alpha, alpha);
+	controller_delivered(&c, MSS, MSS, true, seq_of(200001), seq_of(400000));
+	assert_true(c.of.dctcp.alpha > alpha);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dctcp_cuts_by_the_share_of_marks),
+		cmocka_unit_test(test_dctcp_reckons_once_a_window),
 		cmocka_unit_test(test_5681_3_1_R6_beginning),
 		cmocka_unit_test(test_5681_3_1_R8_slow_start_counts_bytes),
 		cmocka_unit_test(test_7661_4_4_R1_unused_window),

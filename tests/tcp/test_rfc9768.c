@@ -110,6 +110,28 @@ static void test_granted_and_not_asked_for(void **state)
 	}
 }
 
+/* DCTCP lives of counts: it asks, and grants, whatever the others do; never where ECN is off. */
+static void test_DCTCP_asks_by_itself(void **state)
+{
+	for (unsigned ecn = 0; ecn < 3; ecn++) {
+		struct script *s = *state;
+
+		restart(s);
+		s->tcp->config.ecn = ecn;
+		s->tcp->config.congestion = ELEVEN_CONGESTION_DCTCP;
+		assert_int_equal(tcp_open(s->tcp, &s->h, s->now), 0);
+		assert_int_equal(tcp_bind(s->tcp, s->h, &s->us, s->our_port, 0, s->now), 0);
+		assert_int_equal(tcp_connect(s->tcp, s->h, &s->us, 0, &s->them, s->their_port, s->now), 0);
+		out(s, ecn ? "SEWA 0:0(0) <...>" : "S 0:0(0) <...>");
+		restart(s);
+		s->tcp->config.ecn = ecn;
+		s->tcp->config.congestion = ELEVEN_CONGESTION_DCTCP;
+		to_listen(s);
+		in(s, "SEWA 0:0(0) win 65535 <" SYN_OPTIONS ">");
+		out(s, ecn ? "S.W 0:0(0) ack 1 <...>" : "S. 0:0(0) ack 1 <...>");
+	}
+}
+
 /* 9768-§3.1.1-R3: with SACK, and with SACK D-SACK. */
 static void test_goes_with_SACK_and_duplicates_reported(void **state)
 {
@@ -433,6 +455,7 @@ int main(void)
 		TEST(test_answers_of_every_kind),
 		TEST(test_SYNs_of_every_kind),
 		TEST(test_granted_and_not_asked_for),
+		TEST(test_DCTCP_asks_by_itself),
 		TEST(test_goes_with_SACK_and_duplicates_reported),
 		TEST(test_SYN_goes_again),
 		TEST(test_SYN_is_refused_by_RST),
