@@ -293,7 +293,8 @@ static bool send_attempt(struct world *world, struct call *call)
 			return true;
 		}
 		n = eleven_send(world->stack, send->file->handle, part.iov_base, part.iov_len,
-				last ? send->flags : ELEVEN_SEND_MORE, world->now_ns);
+				last ? send->flags | (send->pages ? ELEVEN_SEND_RECORD : 0) : ELEVEN_SEND_MORE,
+				world->now_ns);
 		if (n <= 0)
 			return false;
 		send->sent += (size_t)n;
@@ -317,8 +318,10 @@ static size_t syn_text(struct world *world, struct file *file, const struct iove
 
 	for (size_t i = 0; i < count && given < most; i++) {
 		size_t bytes = parts[i].iov_len < most - given ? parts[i].iov_len : most - given;
-		int64_t n = eleven_send(world->stack, file->handle, parts[i].iov_base, bytes, 0, world->now_ns);
+		int64_t n = 0;
 
+		if (parts[i].iov_base)
+			n = eleven_send(world->stack, file->handle, parts[i].iov_base, bytes, 0, world->now_ns);
 		if (n <= 0)
 			break;
 		given += (size_t)n;
@@ -370,12 +373,18 @@ ssize_t drill_send(struct world *world, struct file *file, const struct iovec *p
 
 	socket_status(world, file, &status);
 	if (status.sub & ELEVEN_SUB_SYN_WAITS) {
+		for (size_t i = 0; i < count; i++)
+			if (!parts[i].iov_base && parts[i].iov_len > 0)
+				return -EFAULT;
 		if (send.bytes == 0)
 			eleven_send(world->stack, file->handle, "", 0, 0, world->now_ns);
 		send.sent = syn_text(world, file, parts, count, status.mss_send);
+		file->errqueue.written += send.sent;
 		world_run(world);
-		if (!may_wait(file, flags))
+		if (!may_wait(file, flags)) {
+			errqueue_sent(file, send.sent, flags);
 			return send.sent > 0 ? (ssize_t)send.sent : -EINPROGRESS;
+		}
 		result = drill_connect_wait(world, file);
 		if (result < 0)
 			return result == -EINPROGRESS && send.sent > 0 ? (ssize_t)send.sent : (ssize_t)result;

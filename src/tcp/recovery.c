@@ -418,6 +418,8 @@ static void reno_advanced(struct work *w, const struct heard *heard)
 	struct tcp *tcp = w->tcp;
 	struct tcb *tcb = w->tcb;
 	struct episode *e = &tcb->episode;
+	/* Linux: what duplicates have told of was delivered then, and grows nothing now. */
+	uint32_t told = tcp->config.growth_delivered ? (uint32_t)tcb->limited_transmit * tcb->snd.mss : 0;
 
 	if (e->phase != EPISODE_OPEN)
 		undo_eifel(w, &(struct delivery){ 0 });
@@ -438,7 +440,8 @@ static void reno_advanced(struct work *w, const struct heard *heard)
 	episode_ended(e, tcb->snd.una);
 	if (e->phase == EPISODE_OPEN && e->recover_set && seq_gt(tcb->snd.una, e->recover))
 		e->recover_set = false; /* long past; the number will come round again */
-	window_grow(tcp, tcb, heard, heard->acked, 0);
+	told = min_u32(told, heard->acked > tcb->snd.mss ? heard->acked - tcb->snd.mss : 0);
+	window_grow(tcp, tcb, heard, heard->acked - told, 0);
 }
 
 static void reno_duplicated(struct tcp *tcp, struct tcb *tcb)
