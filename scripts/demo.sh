@@ -75,7 +75,7 @@ source "$here/scripts/demo_steps.sh"
 source "$here/scripts/demo_tun.sh"
 
 title "The host of it all"
-run 'eleven up -d --host client=10.0.0.1/24 --host server=10.0.0.2/24 --msl 2s '\
+run "eleven up -d${PROFILE:+ --profile $PROFILE} --host client=10.0.0.1/24 --host server=10.0.0.2/24 --msl 2s "\
 '--set rto_initial=5s --set rto_least=1s --set tail_loss_probe=0' || exit 1
 say "Two virtual hosts on one wire, without root. TIME-WAIT lasts 2 MSL: 4 minutes in the RFC, 60 s on Linux, here" \
 	"4 s. (A SYN waits 5 s for its answer, and everything else 1 s, so that the slow wire below does not look" \

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "stack/config.h"
 #include "stack/stack.h"
+#include "wire/ipv4.h"
 
 #define ALIGNMENT 64u
 #define BIG_SEGMENT_MAX (65535u - 20 - 60)      /* of text, with the longest headers, in one packet of either family */
@@ -84,6 +85,8 @@ int eleven_interface_add(struct eleven *stack, const struct eleven_interface *in
 
 	if (number < 0)
 		return number;
+	/* So the MSS offered, which is reckoned of the MTU, is one that IP puts together (MUST-67). */
+	CHECK(ip_mms_receive(stack->ip, (uint8_t)number) + IPV4_HEADER_MIN >= interface->mtu);
 	tcp_interface_set(stack->tcp, (uint8_t)number, interface->mtu, most);
 	stack->interfaces++;
 	return number;

@@ -52,8 +52,8 @@ void connection_established(struct tcp *tcp, struct tcb *tcb)
 	tcb->last_ack_received = tcb->last_heard = tcp->now;
 	tcb->snd.nxt = seq_max(tcb->snd.nxt, seq_add(tcb->snd.iss, 1));
 	tcb->snd.max = seq_max(tcb->snd.max, tcb->snd.nxt);
-	if (!tcb->fast_open_child)
-		recovery_begin(tcp, tcb);       /* it began with the SYN */
+	if (!tcb->fast_open_child)              /* whose recovery began with its SYN */
+		recovery_begin(tcp, tcb);
 	timer_acked(tcp, tcb);
 }
 

@@ -366,12 +366,11 @@ static void tcb_segment_arrives(struct work *w, const struct arrival *arrival)
 	wants_into_ready(tcp, tcb);
 }
 
-static void syn_received_segment_arrives(struct work *w, const struct arrival *arrival, struct tcb *side)
+static void syn_received_segment_arrives(struct work *w, struct tcb *side)
 {
 	struct tcp *tcp = w->tcp;
 	struct syn_received *record = w->record;
 
-	(void)arrival;
 	syn_received_unfold(tcp, record, side);
 	w->tcb = side;
 	steps_run(w);
@@ -487,7 +486,7 @@ void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_
 	if (w.tcb) {
 		tcb_segment_arrives(&w, arrival);
 	} else if (w.record) {
-		syn_received_segment_arrives(&w, arrival, &side);
+		syn_received_segment_arrives(&w, &side);
 	} else if (ref) {
 		time_wait_segment_arrives(&w, pool_at(&tcp->time_wait, reference_index(ref)), arrival, &side);
 	} else if ((listener = port_listener(tcp, &tuple)) != NULL) {

@@ -412,8 +412,8 @@ static bool fifth_check_ack(struct work *w)
 
 	if (!w->seg.has_ack) {
 		rule(tcp, tcb, ACK_MISSING);
-		if (tcb->state == TCP_TIME_WAIT && tcp->config.time_wait_answers)
-			tcb->want.ack_now = true;
+		if (tcb->state == TCP_TIME_WAIT && tcp->config.time_wait_answers)       /* but what says nothing */
+			tcb->want.ack_now |= w->had_text || w->seg.fin || !seq_eq(w->seq, tcb->rcv.nxt);
 		return false;
 	}
 	if (syn_unacked(tcb) && !ack_is_new(tcb, w->seg.ack)) {

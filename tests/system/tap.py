@@ -16,6 +16,7 @@ import tempfile
 import time
 
 BUILD = os.environ.get("BUILD", "build")
+PROFILE = os.environ.get("PROFILE")     # of the hosts that are brought up; tests/system/profiles.py sets it
 SOURCE = os.environ.get("SOURCE", ".")
 _count = _failed = 0
 
@@ -51,13 +52,20 @@ def wait_until(condition, seconds=5.0):
         time.sleep(0.02)
 
 
+def of_profile(command):
+    """A host comes up under the profile that is asked for, unless the test names one."""
+    if PROFILE and tuple(command[:2]) == ("eleven", "up") and "--profile" not in command:
+        return (*command[:2], "--profile", PROFILE, *command[2:])
+    return command
+
+
 class Program:
     """A program in the background.  Its input stays open until send(..., end=True) or end()."""
 
     def __init__(self, *command, **options):
         self.sink = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.sink, stderr=subprocess.STDOUT,
-                                        bufsize=0, **options)
+        self.process = subprocess.Popen(of_profile(command), stdin=subprocess.PIPE, stdout=self.sink,
+                                        stderr=subprocess.STDOUT, bufsize=0, **options)
         self.pid = self.process.pid
 
     def send(self, text, end=False):
@@ -89,6 +97,6 @@ class Program:
 
 def run(*command, text=None, timeout=30):
     """A program from beginning to end: (status, everything it printed)."""
-    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    done = subprocess.run(of_profile(command), input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=timeout)
     return done.returncode, done.stdout

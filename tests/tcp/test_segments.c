@@ -310,6 +310,25 @@ static void test_SYN_RECEIVED_rows(void **state)
 	script_end(&s);
 }
 
+/* Linux answers in TIME-WAIT what has no ACK, unless it says nothing at all. */
+static void test_linux_TIME_WAIT_without_ACK(void **state)
+{
+	struct script s;
+
+	(void)state;
+	script_config(&s, ELEVEN_LINUX);
+	script_begin(&s);
+	to_time_wait(&s);
+	in(&s, "- 2:2(0) win 1000");
+	quiet(&s);
+	in(&s, "- 2:7(5) win 1000");
+	out(&s, ". 2:2(0) ack 2");
+	in(&s, "F 2:2(0) win 1000");
+	out(&s, ". 2:2(0) ack 2");
+	state_is(&s, ELEVEN_TIME_WAIT);
+	script_end(&s);
+}
+
 static void test_LISTEN_rows(void **state)
 {
 	struct script s;
@@ -352,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_7323_old_timestamp_is_dropped_and_acknowledged),
 		cmocka_unit_test(test_SYN_SENT_rows),
 		cmocka_unit_test(test_SYN_RECEIVED_rows),
+		cmocka_unit_test(test_linux_TIME_WAIT_without_ACK),
 		cmocka_unit_test(test_LISTEN_rows),
 	};
 
