@@ -44,6 +44,25 @@ static bool addresses_meet(const struct eleven_endpoint *wanted, int family, con
 	return wanted_any;
 }
 
+/*
+ * A connection that a listener of both families has made is in the way of any address of IPv4, whatever address of IPv6
+ * it has itself.  Only its descriptor tells: sock_diag does not, and of TIME_WAIT nobody knows.
+ */
+static bool may_be_of_both(const struct bind_question *question, const struct conn_view *conn)
+{
+	return question->family == 4 && text_address_is_any(&question->wanted.address) && conn->family == 6 &&
+	       conn->local.port == question->wanted.port && conn->source == VIEW_KERNEL && conn->inode != 0 &&
+	       conn->state != ELEVEN_LISTEN && !(conn->sub & VIEW_SUB_DEAD) && !is_v4(&conn->local);
+}
+
+static bool is_of_both(const struct bind_question *question, const struct conn_view *conn)
+{
+	bool only = true;
+
+	return may_be_of_both(question, conn) && conn->owner_count > 0 && descriptor_v6only(&conn->owners[0], &only) &&
+	       !only;
+}
+
 /* Whether it lets others in, asked of a copy of its descriptor. */
 static void reuse_say(struct finding *finding, const struct conn_view *conn)
 {
@@ -145,7 +164,7 @@ static bool in_the_way(const struct bind_question *question, const struct conn_v
 
 bool bind_owners_for(void *question, const struct conn_view *conn)
 {
-	return in_the_way(question, conn);
+	return in_the_way(question, conn) || may_be_of_both(question, conn);
 }
 
 void bind_judge(struct facts *facts, const struct bind_question *question, struct findings *findings)
@@ -156,7 +175,7 @@ void bind_judge(struct facts *facts, const struct bind_question *question, struc
 		struct finding *finding;
 		enum verdict verdict;
 
-		if (!in_the_way(question, conn))
+		if (!in_the_way(question, conn) && !is_of_both(question, conn))
 			continue;
 		/* A connection of a listener has its port with it: the listener is what is in the way. */
 		if (conn->state != ELEVEN_LISTEN && conn->state != ELEVEN_CLOSED && facts_listener(facts, conn) != NULL)

@@ -213,3 +213,15 @@ bool descriptor_reuse(const struct view_owner *owner, bool *address, bool *port)
 	*port = other != 0;
 	return known;
 }
+
+bool descriptor_v6only(const struct view_owner *owner, bool *only)
+{
+	int copy = copy_take(owner->pid, owner->fd), value = 0;
+	socklen_t length = sizeof(value);
+	bool known = copy >= 0 && getsockopt(copy, IPPROTO_IPV6, IPV6_V6ONLY, &value, &length) == 0;
+
+	if (copy >= 0)
+		close(copy);
+	*only = value != 0;
+	return known;
+}

@@ -28,5 +28,7 @@ void descriptors_dead(const struct holders *holders, struct descriptor_search *s
 
 /* What the socket has set; false: it may not be looked at, or is gone. */
 bool descriptor_reuse(const struct view_owner *owner, bool *address, bool *port);
+/* IPV6_V6ONLY of it. */
+bool descriptor_v6only(const struct view_owner *owner, bool *only);
 
 #endif
