@@ -125,7 +125,7 @@ class Bench:
                 self.objects[path] = self.scratch / f"{folder}-{path.stem}.o"
                 jobs.append((path, self.objects[path], "-O1", "-DELEVEN_CORE"))
         support = {"fuzz": [p for p in sorted((SOURCE / "fuzz").glob("*.c"))
-                            if not p.name.startswith("fuzz_") and p.name not in ("driver.c", "hosts.c")],
+                            if not p.name.startswith(("fuzz_", "lwip_")) and p.name not in ("driver.c", "hosts.c")],
                    "sim": [p for p in sorted((SOURCE / "sim").glob("*.c")) if p.name != "faults.c"]}
         parts = {}
         for folder, paths in support.items():
