@@ -115,6 +115,12 @@ bool is_cut_by_others(const struct world *world)
 	return world->severed || world->spec.nat_forgets;
 }
 
+/* Whoever sends again what the other has long had then finds nobody who knows of it. */
+static bool is_time_wait_short(const struct world *world)
+{
+	return world->scarce || world->spec.time_wait_max < 2 * world->spec.conversations;
+}
+
 static bool error_allowed(const struct world *world, const struct actor *actor, int error)
 {
 	const struct actor *peer = actor->peer;
@@ -123,7 +129,7 @@ static bool error_allowed(const struct world *world, const struct actor *actor, 
 	switch (error) {
 	case ECONNRESET:
 		return is_cut_by_others(world) || peer->aborted || (peer->closed && peer->left_unread) || peer->error ||
-		       crossed ||
+		       crossed || (peer->closed && is_time_wait_short(world)) ||
 		       (peer->state == ACTOR_UNBORN && (may_lose(world) || is_scarce(world)));
 	case EPIPE:
 		return peer->aborted || peer->closed || is_cut_by_others(world);

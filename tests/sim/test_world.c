@@ -91,6 +91,10 @@ static void test_seeds_that_found_faults(void **state)
 			   "stalls=1", "responders=52" } },
 		/* O15: looking for SACK blocks of a hundred segments was put down to one packet */
 		{ 214998, { "conversations=8", "bytes_max=894757", "start_ms=251", "jitter_us=70" } },
+		/* O3, the oracle's fault: text sent again, its ACK lost, to a TIME-WAIT that had to make room */
+		{ 1003055, { "conversations=48", "bytes_max=4046", "start_ms=2194", "chaos_ms=7883", "delay_us=1",
+			     "loss_ppm=81141", "reorder_ppm=37102", "reorder_us=11", "mark_ppm=286", "attacks=114",
+			     "path_mtu=1070", "big=3", "sack=0", "time_wait_max=1", "stalls=1", "slow=2" } },
 		/* O13: a SYN-ACK was dropped that had to wait for the neighbour's address */
 		{ 216053, { "delay_us=36", "ethernet=1", "profile=1", "clock_skew_ppm=457" } },
 	};
