@@ -26,24 +26,32 @@ def build(source):
     return program if ok(done.returncode == 0, f"{source.stem}: builds without a warning", done.stderr) else None
 
 
-def compare(source):
+def on_kernel(source):
+    """The program, and what it does there; None: it cannot be had."""
     program = build(source)
     if not program:
-        return
+        return None
     os.environ["PROGRAM"] = str(program)
     kernel = run(str(program), timeout=60)
-    eleven = run("eleven", "run", "--host", "a", "--", str(program), timeout=60)
     ok(kernel[0] == 0 and kernel[1], f"{source.stem}: runs on the kernel", kernel[1])
+    return source, program, kernel
+
+
+def compare(profile, source, program, kernel):
+    os.environ["PROGRAM"] = str(program)
+    eleven = run("eleven", "run", "--host", "a", "--", str(program), timeout=60)
     difference = "\n".join(difflib.unified_diff(kernel[1].splitlines(), eleven[1].splitlines(), "kernel", "eleven",
                                                 lineterm="", n=2))
-    ok(kernel == eleven, f"{source.stem}: {len(kernel[1].splitlines())} lines equal on eleven",
+    ok(kernel == eleven, f"{source.stem}: {len(kernel[1].splitlines())} lines equal on eleven, profile {profile}",
        f"status {kernel[0]} on the kernel, {eleven[0]} on eleven\n{difference}")
 
 
-status, said = run("eleven", "up", "-d")
-if ok(status == 0, "the host comes up", said):
-    for each in PROGRAMS:
-        compare(each)
-    status, said = run("eleven", "down")
-    ok(status == 0, "the host is still there at the end, and goes down", said)
+known = [each for each in map(on_kernel, PROGRAMS) if each]
+for chosen in ("modern", "linux"):
+    status, said = run("eleven", "up", "-d", "--profile", chosen)
+    if ok(status == 0, f"the host comes up, profile {chosen}", said):
+        for each in known:
+            compare(chosen, *each)
+        status, said = run("eleven", "down")
+        ok(status == 0, "the host is still there at the end, and goes down", said)
 tap.plan()
