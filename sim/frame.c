@@ -90,6 +90,10 @@ static const char *option_read(struct frame *f, const uint8_t *at, unsigned kind
 		return length == 10 ? NULL : "timestamps option of wrong length";
 	case 34:
 		return length <= 18 && f->flags & SYN ? NULL : "Fast Open option wrong, or without SYN";
+	case 172:
+	case 174:
+		return length % 3 == 2 && length <= 11 && !(f->flags & SYN && !(f->flags & ACK)) ? NULL :
+		       "option of accurate ECN wrong, or on a SYN";
 	default:
 		return "unknown option sent";
 	}
@@ -142,7 +146,8 @@ static const char *segment_read(struct frame *f, uint32_t bytes)
 	f->window = frame_u16(at + 14);
 	if (f->header_bytes < 20 || f->header_bytes > bytes)
 		return "data offset impossible";
-	if (at[12] & 15)
+	f->ae = at[12] & 1;
+	if (at[12] & 14)
 		return "reserved bits set";
 	if (!(f->flags & URG) && frame_u16(at + 18))
 		return "urgent pointer without URG";

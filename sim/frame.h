@@ -18,6 +18,7 @@ struct frame {
 	uint16_t source_port, destination_port, window, mss;
 	uint32_t seq, ack, text_bytes, header_bytes;
 	uint8_t flags;
+	bool ae;                        /* the flag of accurate ECN (RFC 9768), which stands apart */
 	int wscale;                     /* -1: not offered */
 	bool timestamps, sack_permitted;
 	uint32_t tsval, tsecr;

@@ -3,7 +3,8 @@
  * Congestion marks; see marks.h.
  *
  * Oracles: O25 (capable is new text alone, and only of who was granted it; CWR stands on such text, ECE answers a
- * mark that came), O26 (a mark on text that was taken is echoed until the sender says that it has heard).
+ * mark that came), O26 (a mark on text that was taken is echoed until the sender says that it has heard).  Where
+ * accurate ECN was asked for the flags may be counts: of O25 only what is capable is judged then.
  */
 #include "sim/marks.h"
 
@@ -22,11 +23,21 @@ static bool is_setup(const struct frame *f)
 	return f->flags & ECE && !(f->flags & ACK) == !!(f->flags & CWR);
 }
 
+static bool may_count(const struct marks *own, const struct marks *other)
+{
+	return own->accurate || other->accurate;
+}
+
 void marks_syn_sent(struct world *world, unsigned host, const struct frame *f, struct marks *own,
 		    const struct marks *other)
 {
 	if (f->ip[1] & FIELD)
 		world_fail(world, "O25", "host %u: a SYN is capable of ECN", host);
+	own->accurate |= f->ae && !(f->flags & ACK);
+	if (f->ae && !may_count(own, other))
+		world_fail(world, "O25", "host %u: AE on a SYN-ACK, which nobody asked for", host);
+	if (may_count(own, other))
+		return;
 	if (is_setup(f))
 		own->asked = true;
 	else if (!(f->flags & ACK))
@@ -43,7 +54,7 @@ static void capable_judge(struct world *world, unsigned host, const struct frame
 	if (f->text_bytes == 0 || seq_lt(seq_of(f->seq), end))
 		world_fail(world, "O25", "host %u: %s is capable of ECN", host,
 			   f->text_bytes == 0 ? "a segment without text" : "text sent again");
-	if (!own->asked || own->plain || !other->asked_here)
+	if (!may_count(own, other) && (!own->asked || own->plain || !other->asked_here))
 		world_fail(world, "O25", "host %u: text is capable of ECN, which was not agreed on", host);
 }
 
@@ -59,6 +70,10 @@ void marks_sent(struct world *world, unsigned host, const struct frame *f, const
 		world_fail(world, "O25", "host %u: marks its own packet", host);
 	if (codepoint)
 		capable_judge(world, host, f, own, other, end);
+	if (may_count(own, other))
+		return;
+	if (f->ae)
+		world_fail(world, "O25", "host %u: AE, which nobody asked for", host);
 	if (f->flags & CWR && !codepoint)
 		world_fail(world, "O25", "host %u: CWR on something other than new text", host);
 	if (echoes && (!other->marked || !own->asked || !other->asked_here))
@@ -86,6 +101,11 @@ void marks_text_delivered(struct marks *own, const struct marks *other, const st
 		      seq_lt(own->owed_seq, seq_of(f->seq + f->text_bytes));
 
 	own->fin |= f->flags & FIN;
+	if (may_count(own, other)) {
+		own->marked |= mark;
+		own->owed = false;
+		return;
+	}
 	/* Heard; or nobody knows any more which of two copies was taken. */
 	if (f->flags & CWR || own->fin || (covers && !mark))
 		own->owed = false;

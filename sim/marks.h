@@ -10,6 +10,7 @@
 struct marks {                          /* of one direction, since its SYN */
 	bool asked, plain;              /* a SYN or SYN-ACK of it was ECN-setup; a SYN was not */
 	bool asked_here, plain_here;    /* as it arrived at the other end */
+	bool accurate;                  /* a SYN of it asked for accurate ECN (RFC 9768) */
 	bool marked;                    /* text with CE has arrived */
 	bool fin;                       /* a FIN has arrived: the last ACK may come from a small record */
 	bool owed;                      /* … and whoever acknowledges `owed_seq` owes ECE for it */

@@ -86,7 +86,7 @@ static void config_of(struct world *world, struct host *host, unsigned number)
 	c->timestamps = options & 1;
 	c->window_scaling = options >> 1 & 1;
 	c->sack = options >> 2 & 1;
-	c->ecn = spec->ecn == 0 ? c->ecn : spec->ecn == 1 ? 1 : (spec->seed + number) % 3;
+	c->ecn = spec->ecn == 0 ? c->ecn : spec->ecn == 1 ? 1 : (spec->seed + number) % 6;
 	if (spec->fast_open)
 		c->fast_open = 3;
 	c->msl = MS(spec->msl_ms);
