@@ -31,7 +31,11 @@ static void round_trip(const struct tcp_options *options)
 				o->accecn_order == options->accecn_order &&
 				memcmp(o->accecn, options->accecn, sizeof(o->accecn)) == 0));
 	MUST(o->sack_count <= options->sack_count);
-	if (!o->has_mss && !o->has_wscale && !o->sack_permitted && !o->has_fast_open && !options->has_accecn)
+	if (o->auth) {
+		MUST(o->auth_bytes == options->auth_bytes && (unsigned)o->auth_at + o->auth_bytes == n);
+		MUST(o->auth == (options->auth & TCP_AUTH_MD5 ? TCP_AUTH_MD5 : TCP_AUTH_AO));
+	}
+	if (!o->has_mss && !o->has_wscale && !o->sack_permitted && !o->has_fast_open && !options->has_accecn && !o->auth)
 		MUST(o->sack_count == options->sack_count || (o->has_timestamps && o->sack_count == 3));
 	MUST(memcmp(o->sack, options->sack, o->sack_count * sizeof(o->sack[0])) == 0);
 }
@@ -72,6 +76,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		made.accecn[i] = (uint32_t)choice_number(&c, 3);
 	round_trip(&made);
 	made.has_fast_open = false;
+	round_trip(&made);
+	made.auth = what & 1 ? TCP_AUTH_MD5 : TCP_AUTH_AO;
+	made.auth_bytes = (uint8_t)(what & 1 ? TCP_MD5_BYTES : TCP_AO_LEAST + choice_number(&c, 1) % 17);
+	round_trip(&made);
+	made.has_accecn = false;
 	round_trip(&made);
 	return 0;
 }

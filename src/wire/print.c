@@ -149,6 +149,10 @@ static void add_options(struct line *line, const struct tcp_options *options, st
 		add_sack(line, &count, options, ack_base);
 	if (options->has_fast_open)
 		add_fast_open(line, &count, options);
+	if (options->auth & TCP_AUTH_MD5)
+		add_option(line, &count, "md5");
+	if (options->auth & TCP_AUTH_AO)
+		add_option(line, &count, "ao");
 	if (count)
 		add_char(line, '>');
 }

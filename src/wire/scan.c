@@ -253,8 +253,14 @@ static void scan_option(struct scanner *s, struct tcp_options *options, struct s
 	} else if (accept_word(s, "ECN")) {
 		once(s, &options->has_accecn);
 		scan_accecn(s, options);
+	} else if (accept_word(s, "md5")) {
+		options->auth |= TCP_AUTH_MD5 | (options->auth ? TCP_AUTH_BAD : 0);
+		options->auth_bytes = TCP_MD5_BYTES;
+	} else if (accept_word(s, "ao")) {
+		options->auth |= TCP_AUTH_AO | (options->auth ? TCP_AUTH_BAD : 0);
+		options->auth_bytes = TCP_AO_LEAST + 12;
 	} else {
-		fail(s, "an option: mss wscale sackOK sack TS FO FOEXP ECN nop eol");
+		fail(s, "an option: mss wscale sackOK sack TS FO FOEXP ECN md5 ao nop eol");
 	}
 }
 

@@ -85,7 +85,20 @@ static void experiment_parse(struct tcp_options *out, struct reader *body)
 	out->fast_open_experiment |= !before && out->has_fast_open;
 }
 
-static void option_parse(struct tcp_options *out, uint8_t kind, struct reader body)
+/* Of the signature only where it is: the bytes of its MAC are read by who has the key. */
+static void auth_parse(struct tcp_options *out, uint8_t which, const struct reader *body, const uint8_t *options)
+{
+	size_t length = reader_left(body) + 2;
+	bool sound = which == TCP_AUTH_MD5 ? length == TCP_MD5_BYTES : length >= TCP_AO_LEAST;
+
+	if (out->auth || !sound)
+		out->auth |= TCP_AUTH_BAD;
+	out->auth |= which;
+	out->auth_at = (uint8_t)(TCP_HEADER_MIN + (body->at - options) - 2);
+	out->auth_bytes = (uint8_t)length;
+}
+
+static void option_parse(struct tcp_options *out, uint8_t kind, struct reader body, const uint8_t *options)
 {
 	size_t length = reader_left(&body) + 2;
 
@@ -128,6 +141,12 @@ static void option_parse(struct tcp_options *out, uint8_t kind, struct reader bo
 	case TCP_OPTION_EXPERIMENT:
 		experiment_parse(out, &body);
 		return;
+	case TCP_OPTION_MD5:
+		auth_parse(out, TCP_AUTH_MD5, &body, options);
+		return;
+	case TCP_OPTION_AO:
+		auth_parse(out, TCP_AUTH_AO, &body, options);
+		return;
 	default:
 		return;         /* unknown kinds are stepped over (MUST-6) */
 	}
@@ -165,7 +184,7 @@ void tcp_options_parse(struct tcp_options *out, const uint8_t *bytes, size_t n)
 			out->faults |= TCP_OPTION_FAULT_LENGTH;
 			return;
 		}
-		option_parse(out, kind, reader_init(body, length - 2u));
+		option_parse(out, kind, reader_init(body, length - 2u), bytes);
 	}
 }
 
@@ -232,18 +251,29 @@ static unsigned fixed_options_bytes(const struct tcp_options *options)
 	return bytes;
 }
 
-/* Behind the others, if it fits; 0: not sent. */
+/* Of the signature with the NOPs before it; 0: there is none, or it does not fit. */
+static unsigned auth_bytes_fitting(const struct tcp_options *options)
+{
+	unsigned bytes = (options->auth_bytes + 3u) & ~3u;
+
+	if (!options->auth || (options->auth & TCP_AUTH_BAD))
+		return 0;
+	return fixed_options_bytes(options) + bytes <= TCP_OPTIONS_MAX ? bytes : 0;
+}
+
+/* What the signature leaves is what there is. */
 static unsigned accecn_bytes(const struct tcp_options *options)
 {
 	unsigned bytes = (2u + options->accecn_count * ACCECN_COUNTER_BYTES + 3) & ~3u;
+	unsigned taken = fixed_options_bytes(options) + auth_bytes_fitting(options);
 
-	return options->has_accecn && fixed_options_bytes(options) + bytes <= TCP_OPTIONS_MAX ? bytes : 0;
+	return options->has_accecn && taken + bytes <= TCP_OPTIONS_MAX ? bytes : 0;
 }
 
 static unsigned sack_blocks_fitting(const struct tcp_options *options)
 {
 	/* With the 4 bytes before the blocks. */
-	unsigned fixed = fixed_options_bytes(options) + accecn_bytes(options) + 4;
+	unsigned fixed = fixed_options_bytes(options) + auth_bytes_fitting(options) + accecn_bytes(options) + 4;
 	unsigned fitting = fixed < TCP_OPTIONS_MAX ? (TCP_OPTIONS_MAX - fixed) / SACK_BLOCK_BYTES : 0;
 
 	return options->sack_count < fitting ? options->sack_count : fitting;
@@ -253,7 +283,8 @@ unsigned tcp_options_bytes(const struct tcp_options *options)
 {
 	unsigned blocks = sack_blocks_fitting(options);
 
-	return fixed_options_bytes(options) + accecn_bytes(options) + (blocks ? 4 + blocks * SACK_BLOCK_BYTES : 0);
+	return fixed_options_bytes(options) + auth_bytes_fitting(options) + accecn_bytes(options) +
+	       (blocks ? 4 + blocks * SACK_BLOCK_BYTES : 0);
 }
 
 /* Four bytes at once: options are laid out so that each starts or ends on a word. */
@@ -296,6 +327,21 @@ static uint8_t *accecn_emit(uint8_t *out, const struct tcp_options *options)
 	return out;
 }
 
+/* A place for the signature. */
+static uint8_t *auth_emit(uint8_t *out, const struct tcp_options *options)
+{
+	unsigned bytes = auth_bytes_fitting(options);
+
+	if (bytes == 0)
+		return out;
+	for (; bytes > options->auth_bytes; bytes--)
+		*out++ = TCP_OPTION_NOP;
+	memset(out, 0, bytes);
+	out[0] = options->auth & TCP_AUTH_MD5 ? TCP_OPTION_MD5 : TCP_OPTION_AO;
+	out[1] = (uint8_t)bytes;
+	return out + bytes;
+}
+
 static uint8_t *options_emit(uint8_t *out, const struct tcp_options *options)
 {
 	unsigned blocks = sack_blocks_fitting(options);
@@ -329,7 +375,7 @@ static uint8_t *options_emit(uint8_t *out, const struct tcp_options *options)
 	}
 	if (options->has_fast_open)
 		out = fast_open_emit(out, options);
-	return out;
+	return auth_emit(out, options);
 }
 
 unsigned segment_emit_header(uint8_t *out, const struct segment *seg)

@@ -19,6 +19,8 @@
 #define TCP_OPTIONS_MAX 40
 #define TCP_FAST_OPEN_MAX 16    /* bytes of a Fast Open cookie (RFC 7413 §4.1.1) */
 #define TCP_ACCECN_MAX 3        /* counters of an AccECN option (RFC 9768 §3.2.3), of 24 bits each */
+#define TCP_MD5_BYTES 18        /* of the whole option of RFC 2385 */
+#define TCP_AO_LEAST 4          /* of the whole option of RFC 5925, without MAC */
 #define TCP_SACK_MAX 4          /* blocks that fit into the options (RFC 2018 §3); 3 with timestamps */
 
 /* The flag byte. */
@@ -39,6 +41,8 @@
 #define TCP_OPTION_SACK_PERMITTED 4
 #define TCP_OPTION_SACK           5
 #define TCP_OPTION_TIMESTAMPS     8
+#define TCP_OPTION_MD5            19
+#define TCP_OPTION_AO             29
 #define TCP_OPTION_FAST_OPEN      34
 #define TCP_OPTION_ACCECN0        172   /* RFC 9768 §3.2.3: EE0B first */
 #define TCP_OPTION_ACCECN1        174   /* EE1B first */
@@ -55,6 +59,11 @@
 #define TCP_OPTION_FAULT_FAST_OPEN      0x80    /* length not 2, nor even and 6 to 18 */
 #define TCP_OPTION_FAULT_DUPLICATE      0x40    /* a known kind came twice: the first one counts */
 
+/* Bits of tcp_options.auth: which signature there is. */
+#define TCP_AUTH_MD5 0x01       /* RFC 2385 */
+#define TCP_AUTH_AO  0x02       /* RFC 5925 */
+#define TCP_AUTH_BAD 0x04       /* of wrong length, twice, or both (RFC 5925 §2.2) */
+
 struct tcp_options {
 	bool has_mss;
 	bool has_wscale;
@@ -67,6 +76,7 @@ struct tcp_options {
 	uint8_t wscale;         /* as received: above 14 is the caller's matter (RFC 7323 §2.3) */
 	uint8_t sack_count;
 	uint8_t faults;         /* TCP_OPTION_FAULT_… */
+	uint8_t auth;           /* TCP_AUTH_… */
 	uint32_t tsval;
 	uint32_t tsecr;         /* means something with ACK only */
 	struct {
@@ -77,6 +87,8 @@ struct tcp_options {
 	bool accecn_order;              /* true: EE1B first, else EE0B; ECEB is always the second */
 	uint8_t accecn_count;           /* counters that are there, from the first on */
 	uint32_t accecn[TCP_ACCECN_MAX];
+	uint8_t auth_at;                /* where the signature's option begins in the header; as received */
+	uint8_t auth_bytes;             /* of the whole option; its MAC is the business of who has the key */
 };
 
 struct segment {
@@ -115,8 +127,8 @@ unsigned tcp_options_bytes(const struct tcp_options *options);
 /*
  * Writes header and options into up to TCP_HEADER_MAX bytes; returns their length.  The flags are
  * taken from the bools, the options in Linux's order (MSS; SACK-permitted and timestamps; NOP, window
- * scale; accurate ECN, NOPs; NOP NOP SACK; Fast Open, NOPs), SACK blocks as many as still fit.  The checksum field is
- * zero.
+ * scale; accurate ECN, NOPs; NOP NOP SACK; Fast Open, NOPs; NOPs, signature), SACK blocks as many as still fit.  The
+ * checksum field and the signature are zero: the latter is the last option, so that it ends with the header.
  */
 unsigned segment_emit_header(uint8_t *out, const struct segment *seg);
 
