@@ -35,7 +35,8 @@ static void round_trip(const struct tcp_options *options)
 		MUST(o->auth_bytes == options->auth_bytes && (unsigned)o->auth_at + o->auth_bytes == n);
 		MUST(o->auth == (options->auth & TCP_AUTH_MD5 ? TCP_AUTH_MD5 : TCP_AUTH_AO));
 	}
-	if (!o->has_mss && !o->has_wscale && !o->sack_permitted && !o->has_fast_open && !options->has_accecn && !o->auth)
+	if (!o->has_mss && !o->has_wscale && !o->sack_permitted && !o->has_fast_open && !options->has_accecn &&
+	    !o->auth)
 		MUST(o->sack_count == options->sack_count || (o->has_timestamps && o->sack_count == 3));
 	MUST(memcmp(o->sack, options->sack, o->sack_count * sizeof(o->sack[0])) == 0);
 }

@@ -159,6 +159,10 @@ static void options_make(struct choice *c, struct tcp_options *o, const struct t
 		o->tsval = (tcb ? tcb->ts.recent : 0) + choice_below(c, 10) - 2;
 		o->tsecr = (uint32_t)(now / 1000000u) - choice_below(c, 5);
 	}
+	if (choice_percent(c, 3)) {     /* seldom right, for the MAC is zero */
+		o->auth = choice_percent(c, 50) ? TCP_AUTH_MD5 : TCP_AUTH_AO;
+		o->auth_bytes = o->auth == TCP_AUTH_MD5 ? TCP_MD5_BYTES : TCP_AO_LEAST + 12;
+	}
 	if (tcb && !o->has_mss && !o->has_wscale && choice_percent(c, 20))
 		sack_make(c, o, tcb);
 }
@@ -231,6 +235,26 @@ static void event_close(struct world *w, unsigned i)
 	w->held[i] = w->held[--w->count];
 }
 
+static void event_key(struct world *w, eleven_handle h)
+{
+	struct eleven_key key = { .algorithm = (uint8_t)choice_below(w->c, ELEVEN_ALGORITHMS), .length = 1 };
+	struct eleven_auth auth;
+
+	memcpy(key.peer.bytes, w->them.bytes, sizeof(key.peer.bytes));
+	key.prefix_bits = (uint8_t)(32 - choice_below(w->c, 2));
+	key.send_id = (uint8_t)choice_below(w->c, 3);
+	key.receive_id = (uint8_t)choice_below(w->c, 3);
+	if (choice_percent(w->c, 50))
+		tcp_key_add(w->tcp, h, &key, w->now);
+	else
+		tcp_key_remove(w->tcp, h, &key, w->now);
+	if (choice_percent(w->c, 80) || tcp_auth_get(w->tcp, h, &auth) < 0)
+		return;
+	auth.current_id = (uint8_t)choice_below(w->c, 3);
+	auth.next_id = (uint8_t)choice_below(w->c, 3);
+	tcp_auth_set(w->tcp, h, &auth, w->now);
+}
+
 static void event_call(struct world *w)
 {
 	static char text[20000];
@@ -243,6 +267,10 @@ static void event_call(struct world *w)
 		return;
 	}
 	i = choice_below(w->c, w->count);
+	if (choice_percent(w->c, 2)) {
+		event_key(w, w->held[i]);
+		return;
+	}
 	switch (choice_below(w->c, 14)) {
 	case 0:
 		tcp_shutdown(tcp, w->held[i], w->now);

@@ -378,6 +378,8 @@ ELEVEN_API int eleven_option_get(const struct eleven *stack, eleven_handle conne
  */
 ELEVEN_API void eleven_fast_open_key(struct eleven *stack, const uint8_t key[16]);
 
+#include "eleven-keys.h"                /* keys that segments are signed with */
+
 /* ---------------------------------------------------------------- seeing */
 
 enum eleven_timer {
@@ -416,6 +418,7 @@ enum eleven_timer {
 #define ELEVEN_SUB_SYN_TEXT      0x20000u /* our SYN had text, and the SYN-ACK acknowledged it (RFC 7413) */
 #define ELEVEN_SUB_SYN_WAITS     0x40000u /* SYN-SENT in name: the SYN waits for the first text (RFC 7413) */
 #define ELEVEN_SUB_ECN           0x80000u /* both ends do ECN (RFC 3168) */
+#define ELEVEN_SUB_SIGNED        0x1000000u /* segments are signed: TCP-MD5 or TCP-AO */
 #define ELEVEN_SUB_ECN_SEEN      0x100000u /* text came that routers may mark, or did */
 
 /* STATUS, §3.9.1.6: all that can be told of one connection. Bytes, nanoseconds, counts. */
@@ -516,6 +519,7 @@ struct eleven_trace_segment {
 	uint8_t wscale, sack_count;
 	uint8_t ecn;                    /* of its packet: 0 not capable, 1 ECT(1), 2 ECT(0), 3 CE */
 	uint8_t accecn_count;           /* counters of its AccECN option; 128 more if EE1B is the first */
+	uint8_t auth;                   /* its signature: 1 TCP-MD5, 2 TCP-AO */
 	uint32_t accecn[3];
 	struct { uint32_t left, right; } sack[4];
 };

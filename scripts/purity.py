@@ -68,10 +68,14 @@ def defined_twice(build):
                 yield f"{fields[0]}: in {seen[fields[0]]} and {library.name}"
 
 
+def public_headers():
+    include = pathlib.Path(__file__).resolve().parent.parent / "include"
+    return "".join(header.read_text() for header in sorted(include.glob("*.h")))
+
+
 def declared_functions(build):
     """Every function that eleven.h declares is in libeleven.so."""
-    header = (pathlib.Path(__file__).resolve().parent.parent / "include" / "eleven.h").read_text()
-    declared = set(re.findall(r"ELEVEN_API [^;(]*?\b(eleven_\w+)\(", header))
+    declared = set(re.findall(r"ELEVEN_API [^;(]*?\b(eleven_\w+)\(", public_headers()))
     defined = set(output("nm", "-D", "--defined-only", "-P", str(build / "libeleven.so")).split())
     return sorted(declared - defined)
 
@@ -80,8 +84,7 @@ def calls_past_recording(build):
     """The host and the socket service change stacks by calls that a recording sees (host/recorded.h), only."""
     source = pathlib.Path(__file__).resolve().parent.parent
     seen = set(re.findall(r"#define (eleven_\w+)", (source / "src" / "host" / "recorded.h").read_text()))
-    header = (source / "include" / "eleven.h").read_text()
-    changing = set(re.findall(r"ELEVEN_API [^;(]*?\b(eleven_\w+)\(struct eleven \*", header))
+    changing = set(re.findall(r"ELEVEN_API [^;(]*?\b(eleven_\w+)\(struct eleven \*", public_headers()))
     changing |= {"eleven_create", "eleven_interface_add"}
     for library in ("libhost.a", "libsock.a"):
         member = ""

@@ -432,3 +432,32 @@ int recorded_option_set(struct eleven *stack, eleven_handle connection, enum ele
 	return (int)call_write(stack, RECORD_OPTION_SET, connection, value, option, now,
 			       eleven_option_set(stack, connection, option, value, now));
 }
+
+static int body_write(const struct eleven *stack, enum record_call call, eleven_handle connection, const void *body,
+		      size_t bytes, uint64_t now, int result)
+{
+	if (recording.file)
+		record_write(stack, (struct record_head){ .kind = RECORD_CALL, .call = (uint8_t)call, .time = now,
+							  .connection = connection, .result = result },
+			     &(struct part){ body, bytes }, 1);
+	trail_write(stack);
+	return result;
+}
+
+int recorded_key_add(struct eleven *stack, eleven_handle connection, const struct eleven_key *key, uint64_t now)
+{
+	return body_write(stack, RECORD_KEY_ADD, connection, key, sizeof(*key), now,
+			  eleven_key_add(stack, connection, key, now));
+}
+
+int recorded_key_remove(struct eleven *stack, eleven_handle connection, const struct eleven_key *key, uint64_t now)
+{
+	return body_write(stack, RECORD_KEY_REMOVE, connection, key, sizeof(*key), now,
+			  eleven_key_remove(stack, connection, key, now));
+}
+
+int recorded_auth_set(struct eleven *stack, eleven_handle connection, const struct eleven_auth *auth, uint64_t now)
+{
+	return body_write(stack, RECORD_AUTH_SET, connection, auth, sizeof(*auth), now,
+			  eleven_auth_set(stack, connection, auth, now));
+}

@@ -36,6 +36,9 @@ int recorded_close(struct eleven *stack, eleven_handle connection, uint64_t now)
 int recorded_abort(struct eleven *stack, eleven_handle connection, uint64_t now);
 int recorded_option_set(struct eleven *stack, eleven_handle connection, enum eleven_option option, uint64_t value,
 			uint64_t now);
+int recorded_key_add(struct eleven *stack, eleven_handle connection, const struct eleven_key *key, uint64_t now);
+int recorded_key_remove(struct eleven *stack, eleven_handle connection, const struct eleven_key *key, uint64_t now);
+int recorded_auth_set(struct eleven *stack, eleven_handle connection, const struct eleven_auth *auth, uint64_t now);
 void recorded_trace_kinds(struct eleven *stack, unsigned kinds);
 
 #ifndef ELEVEN_HOST_RECORD_ITSELF
@@ -59,6 +62,9 @@ void recorded_trace_kinds(struct eleven *stack, unsigned kinds);
 #define eleven_close recorded_close
 #define eleven_abort recorded_abort
 #define eleven_option_set recorded_option_set
+#define eleven_key_add recorded_key_add
+#define eleven_key_remove recorded_key_remove
+#define eleven_auth_set recorded_auth_set
 #define eleven_trace_kinds(stack, kinds) recorded_trace_kinds(stack, kinds)
 #endif
 

@@ -341,6 +341,31 @@ static int step_text(struct replay *r, struct eleven *stack)
 	}
 }
 
+/* Keys, and what is done with them. */
+static int step_auth(struct replay *r, struct eleven *stack)
+{
+	struct eleven_auth auth;
+	struct eleven_key key;
+
+	if (r->head.bytes < (r->head.call == RECORD_AUTH_SET ? sizeof(auth) : sizeof(key)))
+		return problem_say(r, -EBADMSG, "the recording is damaged: a call %u without its key", r->head.call);
+	if (r->head.call == RECORD_AUTH_SET) {
+		if (r->body[offsetof(struct eleven_auth, has_current)] > 1 ||
+		    r->body[offsetof(struct eleven_auth, has_next)] > 1 ||
+		    r->body[offsetof(struct eleven_auth, required)] > 1 ||
+		    r->body[offsetof(struct eleven_auth, icmp_heeded)] > 1)
+			return problem_say(r, -EBADMSG, "the recording is damaged: a truth of neither 0 nor 1");
+		memcpy(&auth, r->body, sizeof(auth));
+		return differs(r, "auth_set", eleven_auth_set(stack, r->head.connection, &auth, r->head.time));
+	}
+	if (r->body[offsetof(struct eleven_key, exclude_options)] > 1)
+		return problem_say(r, -EBADMSG, "the recording is damaged: a truth of neither 0 nor 1");
+	memcpy(&key, r->body, sizeof(key));
+	if (r->head.call == RECORD_KEY_ADD)
+		return differs(r, "key_add", eleven_key_add(stack, r->head.connection, &key, r->head.time));
+	return differs(r, "key_remove", eleven_key_remove(stack, r->head.connection, &key, r->head.time));
+}
+
 /* open and accept give a connection: the same one as then. */
 static int step_new(struct replay *r, struct eleven *stack)
 {
@@ -386,6 +411,10 @@ static int step_call(struct replay *r, struct eleven *stack)
 	case RECORD_OPTION_SET:
 		return differs(r, "option_set", eleven_option_set(stack, connection, (enum eleven_option)r->head.count,
 								  r->head.value, now));
+	case RECORD_KEY_ADD:
+	case RECORD_KEY_REMOVE:
+	case RECORD_AUTH_SET:
+		return step_auth(r, stack);
 	case RECORD_TRACE_KINDS:
 		eleven_trace_kinds(stack, r->head.count);
 		return 1;

@@ -30,8 +30,8 @@ static uint64_t segment_mix(uint64_t digest, const struct eleven_trace_segment *
 	digest = mix(digest, (uint64_t)s->seq << 32 | s->ack);
 	digest = mix(digest, (uint64_t)s->text_bytes << 32 | s->tsval);
 	digest = mix(digest, (uint64_t)s->tsecr << 32 | (uint32_t)s->window << 16 | s->urgent);
-	digest = mix(digest, (uint64_t)s->mss << 32 | (uint32_t)s->flags << 24 | (uint32_t)s->has << 16 |
-			     (uint32_t)s->wscale << 8 | s->sack_count);
+	digest = mix(digest, (uint64_t)s->auth << 48 | (uint64_t)s->mss << 32 | (uint32_t)s->flags << 24 |
+			     (uint32_t)s->has << 16 | (uint32_t)s->wscale << 8 | s->sack_count);
 	for (unsigned i = 0; i < s->sack_count && i < sizeof(s->sack) / sizeof(s->sack[0]); i++)
 		digest = mix(digest, (uint64_t)s->sack[i].left << 32 | s->sack[i].right);
 	return digest;

@@ -149,6 +149,32 @@ int eleven_reconfigure(struct eleven *stack, const struct eleven_config *config)
 	return 0;
 }
 
+int eleven_key_add(struct eleven *stack, eleven_handle connection, const struct eleven_key *key, uint64_t now)
+{
+	return tcp_key_add(stack->tcp, connection, key, stack_now(stack, now));
+}
+
+int eleven_key_remove(struct eleven *stack, eleven_handle connection, const struct eleven_key *key, uint64_t now)
+{
+	return tcp_key_remove(stack->tcp, connection, key, stack_now(stack, now));
+}
+
+bool eleven_key_next(const struct eleven *stack, eleven_handle connection, unsigned *cursor,
+		     struct eleven_key_use *use)
+{
+	return tcp_key_next(stack->tcp, connection, cursor, use);
+}
+
+int eleven_auth_get(const struct eleven *stack, eleven_handle connection, struct eleven_auth *auth)
+{
+	return tcp_auth_get(stack->tcp, connection, auth);
+}
+
+int eleven_auth_set(struct eleven *stack, eleven_handle connection, const struct eleven_auth *auth, uint64_t now)
+{
+	return tcp_auth_set(stack->tcp, connection, auth, stack_now(stack, now));
+}
+
 bool eleven_signal(struct eleven *stack, struct eleven_signal *signal)
 {
 	return tcp_signal(stack->tcp, signal);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "tcp/accurate.h"
+#include "tcp/auth.h"
 #include "tcp/cookie.h"
 #include "tcp/fastopen.h"
 #include "tcp/options.h"
@@ -53,7 +54,7 @@ static void request_begin(struct tcp *tcp, struct tcb *tcb, const struct tcb *li
 	tcb->passive = true;
 	tcb->interface = arrival->interface;
 	tcb->tuple = (struct tuple){ arrival->destination, arrival->source, seg->destination_port, seg->source_port };
-	listener_inherit(tcb, listener);
+	listener_inherit(tcp, tcb, listener);
 	numbers_choose(tcp, tcb);
 }
 
@@ -172,6 +173,22 @@ static bool listen_cookie_ack(struct tcp *tcp, struct tcb *listener, const struc
 	return true;
 }
 
+/* To a peer for whom there is a key it is signed, with the numbers that the segment tells. */
+static void listen_reset(struct tcp *tcp, const struct tcb *listener, const struct arrival *arrival,
+			 const struct segment *seg)
+{
+	struct tcb tcb;
+
+	if (!listener->auth) {
+		output_reset_answer(tcp, arrival, seg);
+		return;
+	}
+	request_begin(tcp, &tcb, listener, arrival, seg);
+	tcb.snd.iss = seq_sub(seg->ack, 1);
+	tcb.rcv.irs = seq_sub(seg->seq, 1);
+	output_reset_at(tcp, &tcb, seg->ack);
+}
+
 /* `before`: the connection in TIME-WAIT that this SYN takes the place of; NULL: none. */
 static void listen_segment_arrives(struct tcp *tcp, struct tcb *listener, const struct arrival *arrival,
 				   const struct segment *seg, const struct tcb *before)
@@ -183,7 +200,7 @@ static void listen_segment_arrives(struct tcp *tcp, struct tcb *listener, const 
 		if (listen_cookie_ack(tcp, listener, arrival, seg))
 			return;
 		rule(tcp, listener, LISTEN_ACK_RST);
-		output_reset_answer(tcp, arrival, seg);
+		listen_reset(tcp, listener, arrival, seg);
 	} else if (seg->syn) {
 		listen_syn(tcp, listener, arrival, seg, before);
 	} else {
@@ -358,7 +375,7 @@ static void tcb_segment_arrives(struct work *w, const struct arrival *arrival)
 	}
 	if (tcb->kind != KIND_TCB || tcb->generation != generation)
 		return;
-	if (tcb->state == TCP_TIME_WAIT && !tcb->held && !tcb->queued) {
+	if (tcb->state == TCP_TIME_WAIT && !tcb->held && !tcb->queued && !tcb->auth) {
 		output_unfolded(tcp, tcb);
 		time_wait_fold(tcp, tcb);
 		return;
@@ -380,7 +397,7 @@ static void syn_received_segment_arrives(struct work *w, struct tcb *side)
 		if (tcb->kind != KIND_TCB)
 			return;
 		tcb->segments_in++;
-		if (tcb->state == TCP_TIME_WAIT && !tcb->queued) {
+		if (tcb->state == TCP_TIME_WAIT && !tcb->queued && !tcb->auth) {
 			output_unfolded(tcp, tcb);
 			time_wait_fold(tcp, tcb);
 		} else {
@@ -458,6 +475,21 @@ static void trace_arrival(struct tcp *tcp, const struct work *w, const struct tu
 	trace_segment(tcp, ELEVEN_TRACE_IN, &party, &w->seg, false);
 }
 
+/* Signatures come before everything: is this one as those whose it is expect it? */
+static bool signature_right(struct work *w, uint32_t ref, const struct arrival *arrival, const struct tuple *tuple,
+			    struct tcb *side)
+{
+	struct tcb *tcb = w->tcb;
+
+	if (w->record) {
+		syn_received_unfold(w->tcp, w->record, side);
+		tcb = side;
+	} else if (ref == 0) {
+		tcb = port_listener(w->tcp, tuple);
+	}
+	return tcb ? auth_accepts(w->tcp, tcb, arrival, &w->seg) : auth_accepts_stray(w->tcp, &w->seg);
+}
+
 void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_t now)
 {
 	struct work w = { .tcp = tcp, .segment_bytes = arrival->segment_bytes, .codepoint = arrival->tos & ECN_FIELD };
@@ -481,6 +513,8 @@ void tcp_segment_arrives(struct tcp *tcp, const struct arrival *arrival, uint64_
 	else if (ref && reference_kind(ref) == KIND_SYN_RECEIVED)
 		w.record = pool_at(&tcp->syn_received, reference_index(ref));
 	trace_arrival(tcp, &w, &tuple, arrival->interface);
+	if ((w.seg.options.auth | tcp->auths.used) && !signature_right(&w, ref, arrival, &tuple, &side))
+		return;
 	if (w.seg.options.faults & TCP_OPTION_FAULT_LENGTH)
 		rule(tcp, w.tcb, OPTION_MALFORMED);
 	if (w.tcb) {

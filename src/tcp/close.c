@@ -136,7 +136,7 @@ static void orphan(struct tcp *tcp, struct tcb *tcb)
 {
 	tcb->held = false;
 	tcb->signals = 0;
-	if (tcb->state == TCP_TIME_WAIT) {
+	if (tcb->state == TCP_TIME_WAIT && !tcb->auth) {
 		output_unfolded(tcp, tcb);      /* an ACK that has not gone yet */
 		time_wait_fold(tcp, tcb);
 		return;

@@ -3,6 +3,7 @@
 #include "tcp/connection.h"
 
 #include "base/bytes.h"
+#include "tcp/auth.h"
 #include "tcp/record.h"
 
 #include "tcp/port.h"
@@ -70,6 +71,8 @@ void tcb_destroy(struct tcp *tcp, struct tcb *tcb)
 	reassembly_release(tcp, tcb);
 	cold_release(tcp, tcb);
 	recovery_end(tcp, tcb);
+	if (tcb->auth)
+		auth_release(tcp, tcb);
 	ring_release(&tcb->send_ring, &tcp->buffers);
 	ring_release(&tcb->receive_ring, &tcp->buffers);
 	tcb->held = false;

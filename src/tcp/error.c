@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/time.h"
+#include "tcp/auth.h"
 #include "tcp/connection.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
@@ -56,7 +57,9 @@ static void request_error(struct tcp *tcp, struct syn_received *record, const st
 	struct tcb tcb;
 
 	syn_received_unfold(tcp, record, &tcb);
-	if (!seq_eq(error->seq, tcb.snd.iss)) {
+	if (tcb.auth && auth_ignores(tcp, &tcb, error)) {
+		;                       /* counted there */
+	} else if (!seq_eq(error->seq, tcb.snd.iss)) {
 		rule(tcp, &tcb, ICMP_SEQ_IGNORED);
 	} else if (error->mtu || !(error->hard || tcp->config.icmp_aborts_open)) {
 		rule(tcp, &tcb, ICMP_SOFT_ERROR);
@@ -111,6 +114,8 @@ void tcp_error_arrives(struct tcp *tcp, const struct tcp_error *error, uint64_t 
 		rule(tcp, tcb, ICMP_SEQ_IGNORED);
 		return;
 	}
+	if (tcb->auth && auth_ignores(tcp, tcb, error))
+		return;
 	if (error->mtu) {
 		path_mtu_shrinks(tcp, tcb, error->mtu);
 		return;

@@ -48,7 +48,9 @@ static bool paused(const struct tcp *tcp, const struct fast_open_peer *peer)
 
 static bool client_may(const struct tcp *tcp, const struct tcb *tcb, const struct fast_open_peer *peer)
 {
-	return tcb->fast_open && (tcp->config.fast_open & FAST_OPEN_CLIENT) && !(peer && paused(tcp, peer));
+	/* Beside a signature there is no room for a cookie. */
+	return tcb->fast_open && !tcb->auth && (tcp->config.fast_open & FAST_OPEN_CLIENT) &&
+	       !(peer && paused(tcp, peer));
 }
 
 bool fast_open_waits(struct tcp *tcp, struct tcb *tcb)
@@ -229,7 +231,7 @@ static bool syn_allowed(struct tcp *tcp, struct tcb *listener, const struct tcb 
 	int key;
 
 	*offer = false;
-	if (!(tcp->config.fast_open & FAST_OPEN_SERVER) || listener->fast_open_limit == 0)
+	if (!(tcp->config.fast_open & FAST_OPEN_SERVER) || listener->fast_open_limit == 0 || tcb->auth)
 		return false;
 	if (listener_full(tcp, listener)) {
 		if (o->has_fast_open || seg->text_bytes > 0)

@@ -2,6 +2,7 @@
 /* User calls that open: OPEN passive and active (§3.10.1), and taking what a listener has. */
 #include <errno.h>
 
+#include "tcp/auth.h"
 #include "tcp/connection.h"
 #include "tcp/fastopen.h"
 #include "tcp/options.h"
@@ -135,6 +136,9 @@ int tcp_connect(struct tcp *tcp, eleven_handle handle, const struct address *loc
 	tcb->tuple.remote_port = remote_port;
 	tcb->interface = interface;
 	error = connect_local(tcp, tcb, local);
+	if (error)
+		return error;
+	error = auth_open(tcp, tcb);
 	if (error)
 		return error;
 	if (!connection_insert(tcp, tcb))

@@ -3,6 +3,7 @@
 #include "tcp/options.h"
 
 #include "tcp/accurate.h"
+#include "tcp/auth.h"
 #include "tcp/connection.h"
 #include "tcp/fastopen.h"
 
@@ -56,6 +57,11 @@ void options_mss_update(struct tcp *tcp, struct tcb *tcb)
 		mss = tcb->mss_cap;
 	if (tcb->timestamps)
 		mss = mss > TIMESTAMP_OPTION_BYTES + 1 ? mss - TIMESTAMP_OPTION_BYTES : 1;
+	if (tcb->auth) {
+		unsigned room = auth_option_room(tcp, tcb);
+
+		mss = mss > room + 1 ? mss - room : 1;
+	}
 	tcb->snd.mss = (uint16_t)max_u32(mss, 1);
 }
 
@@ -71,7 +77,8 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 		out->has_wscale = true;
 		out->wscale = answer ? tcb->rcv.wscale : options_wscale_offer(tcb);
 	}
-	if (answer ? tcb->timestamps : tcp->config.timestamps) {
+	/* With SACK and a signature of that length there is no room for both: what is lost matters more. */
+	if (answer ? tcb->timestamps : tcp->config.timestamps && !(out->sack_permitted && auth_crowds(tcp, tcb))) {
 		out->has_timestamps = true;
 		out->tsval = timestamp_now(tcp, tcb);
 		out->tsecr = answer ? tcb->ts.recent : 0;
@@ -81,6 +88,8 @@ void options_of_syn(const struct tcp *tcp, const struct tcb *tcb, struct tcp_opt
 		out->accecn_count = TCP_ACCECN_MAX;
 		out->accecn[0] = out->accecn[2] = 1;
 	}
+	if (tcb->auth)
+		out->auth = auth_option(tcp, tcb, &out->auth_bytes);
 	if (tcb->fast_open_offer) {
 		fast_open_cookie(tcp, &tcb->tuple, out);
 		out->fast_open_experiment = tcb->fast_open_experiment;
@@ -92,9 +101,12 @@ static unsigned sack_blocks(const struct tcp *tcp, const struct tcb *tcb)
 {
 	struct ranges *ranges = reassembly_of(tcp, tcb);
 	unsigned n = tcb->timestamps ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
+	unsigned taken = tcb->auth ? auth_option_room(tcp, tcb) + tcb->timestamps * TIMESTAMP_OPTION_BYTES : 0;
 	bool duplicate = !seq_eq(tcb->rcv.dup_left, tcb->rcv.dup_right);
 
 	n = min_u32(n, (ranges ? ranges->count : 0u) + duplicate);
+	while (n > 0 && taken + SACK_OPTION_BYTES(n) > TCP_OPTIONS_MAX)
+		n--;
 	while (n > 0 && SACK_OPTION_BYTES(n) > tcb->snd.mss / 2)
 		n--;
 	return n;
@@ -108,11 +120,14 @@ struct extras {
 static struct extras extras_of(const struct tcp *tcp, const struct tcb *tcb)
 {
 	struct extras e = { .blocks = options_sack_due(tcb) ? sack_blocks(tcp, tcb) : 0 };
-	unsigned room = TCP_OPTIONS_MAX - (tcb->timestamps ? TIMESTAMP_OPTION_BYTES : 0);
+	unsigned room = TCP_OPTIONS_MAX - (tcb->timestamps ? TIMESTAMP_OPTION_BYTES : 0) -
+			(tcb->auth ? auth_option_room(tcp, tcb) : 0);
 
 	e.counters = accurate_option_due(tcp, tcb);
 	if (e.counters > 2 && e.blocks > 1 && tcb->timestamps)
 		e.counters = 2;
+	while (e.counters > 0 && ((2 + 3 * e.counters + 3) & ~3u) > room)
+		e.counters--;
 	if (e.counters > 0) {
 		e.bytes = (2 + 3 * e.counters + 3) & ~3u;
 		while (e.blocks > 0 && e.bytes + SACK_OPTION_BYTES(e.blocks) > room)
@@ -142,6 +157,8 @@ void options_of_segment(struct tcp *tcp, const struct tcb *tcb, struct tcp_optio
 		out->tsval = timestamp_now(tcp, tcb);
 		out->tsecr = tcb->ts.recent;
 	}
+	if (tcb->auth)
+		out->auth = auth_option(tcp, tcb, &out->auth_bytes);
 	if (!with_sack)
 		return;
 	extras = extras_of(tcp, tcb);
@@ -173,8 +190,8 @@ void options_negotiate(struct tcp *tcp, struct tcb *tcb, const struct tcp_option
 	tcb->snd.mss_peer = syn->has_mss ? syn->mss : mss_default(&tcb->tuple);
 	if (tcb->snd.mss_peer < tcp->config.mss_least)
 		tcb->snd.mss_peer = (uint16_t)tcp->config.mss_least;
-	tcb->timestamps = tcp->config.timestamps && syn->has_timestamps;
 	tcb->sack = tcp->config.sack && syn->sack_permitted;
+	tcb->timestamps = tcp->config.timestamps && syn->has_timestamps && !(tcb->sack && auth_crowds(tcp, tcb));
 	tcb->window_scale = tcp->config.window_scaling && syn->has_wscale;
 	if (tcb->window_scale) {
 		tcb->snd.wscale = syn->wscale > WSCALE_MAX ? WSCALE_MAX : syn->wscale;

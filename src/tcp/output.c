@@ -11,6 +11,7 @@
 #include "tcp/output.h"
 
 #include "tcp/accurate.h"
+#include "tcp/auth.h"
 #include "tcp/connection.h"
 #include "tcp/fastopen.h"
 #include "tcp/options.h"
@@ -59,6 +60,24 @@ static struct reply *reply_of(struct tcp *tcp, const struct tcb *tcb)
 	return reply;
 }
 
+/* It is complete: with a signature, if its connection has keys. */
+static void reply_done(struct tcp *tcp, const struct tcb *tcb, struct reply *reply)
+{
+	struct tcp_options *o = &reply->segment.options;
+	struct tcp_out out = { .tuple = &reply->tuple };
+
+	if (!tcb->auth)
+		return;
+	o->auth = auth_option(tcp, tcb, &o->auth_bytes);
+	if (!o->auth)
+		return;
+	reply->segment.source_port = reply->tuple.local_port;
+	reply->segment.destination_port = reply->tuple.remote_port;
+	out.header_bytes = (uint8_t)segment_emit_header(out.header, &reply->segment);
+	auth_sign(tcp, tcb, &out);
+	memcpy(reply->signature, out.header + out.header_bytes - o->auth_bytes + 2, o->auth_bytes - 2u);
+}
+
 void output_unfolded(struct tcp *tcp, struct tcb *tcb)
 {
 	struct reply *reply;
@@ -83,6 +102,7 @@ void output_unfolded(struct tcp *tcp, struct tcb *tcb)
 		seg->window = tcb->kind == KIND_TIME_WAIT ? (uint16_t)tcb->rcv.limit : window_offer(tcb, false);
 		options_of_segment(tcp, tcb, &seg->options, true);
 	}
+	reply_done(tcp, tcb, reply);
 	memset(&tcb->want, 0, sizeof(tcb->want));
 }
 
@@ -100,6 +120,7 @@ void output_reset(struct tcp *tcp, const struct tcb *tcb)
 		reply->segment.window = (uint16_t)min_u32((rcv_wnd(tcb) + (1u << tcb->rcv.wscale) - 1) >>
 							  tcb->rcv.wscale, 65535);
 	options_of_segment(tcp, tcb, &reply->segment.options, false);
+	reply_done(tcp, tcb, reply);
 }
 
 void output_reset_at(struct tcp *tcp, const struct tcb *tcb, struct seq seq)
@@ -110,6 +131,7 @@ void output_reset_at(struct tcp *tcp, const struct tcb *tcb, struct seq seq)
 		return;
 	reply->segment.rst = true;
 	reply->segment.seq = seq;
+	reply_done(tcp, tcb, reply);
 }
 
 void output_reset_answer(struct tcp *tcp, const struct arrival *arrival, const struct segment *seg)
@@ -199,6 +221,11 @@ static bool output_reply(struct tcp *tcp, struct tcp_out *out)
 	out->ttl = reply->ttl;
 	out->tos = reply->tos;
 	out_finish(tcp, out, &reply->segment);
+	if (reply->segment.options.auth) {
+		unsigned bytes = reply->segment.options.auth_bytes - 2u;
+
+		memcpy(out->header + out->header_bytes - bytes, reply->signature, bytes);
+	}
 	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &reply->segment, false);
 	if (tcp->replies_parked > 0)            /* those that wait stay just before the first */
 		*reply = *reply_parked_last(tcp);
@@ -388,6 +415,8 @@ static bool output_connection(struct tcp *tcp, struct tcb *tcb, struct tcp_out *
 	if (tcb->ecn.mode == ECN_ACCURATE && !seg.syn)
 		accurate_sent(tcp, tcb, &seg);
 	out_finish(tcp, out, &seg);
+	if (tcb->auth)
+		auth_sign(tcp, tcb, out);
 	party.codepoint = out->tos & ECN_FIELD;
 	trace_segment(tcp, ELEVEN_TRACE_OUT, &party, &seg, chunk.again);
 	return true;

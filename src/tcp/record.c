@@ -2,6 +2,7 @@
 /* SYN-RECEIVED and TIME-WAIT in small records (RFC 4987 §3.3, RFC 9293 §3.10.8); see record.h. */
 #include "tcp/record.h"
 
+#include "tcp/auth.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/steps.h"
@@ -85,6 +86,8 @@ bool syn_received_fold(struct tcp *tcp, const struct tcb *tcb, struct tcb *liste
 	record->text = NONE;
 	record->challenged = 0;
 	record->tos = tcb->tos;
+	record->auth_send_id = tcb->auth_send_id;
+	record->auth_next_id = tcb->auth_next_id;
 	record->since_us = clock_us(tcp);
 	if (!table_insert(&tcp->connections, tuple_hash(tcp, &record->tuple),
 			  reference(KIND_SYN_RECEIVED, pool_index(&tcp->syn_received, record)))) {
@@ -107,8 +110,10 @@ struct tcb *syn_received_listener(const struct tcp *tcp, const struct syn_receiv
 	return listener;
 }
 
-void listener_inherit(struct tcb *tcb, const struct tcb *listener)
+void listener_inherit(const struct tcp *tcp, struct tcb *tcb, const struct tcb *listener)
 {
+	if (listener->auth)
+		auth_refer(tcp, tcb, listener);
 	tcb->ttl = listener->ttl;
 	tcb->tos = listener->tos;
 	tcb->nodelay = listener->nodelay;
@@ -147,7 +152,9 @@ void syn_received_unfold(struct tcp *tcp, const struct syn_received *record, str
 	tcb->tuple = record->tuple;
 	tcb->retries = record->retries;
 	if (listener)
-		listener_inherit(tcb, listener);
+		listener_inherit(tcp, tcb, listener);
+	tcb->auth_send_id = record->auth_send_id;
+	tcb->auth_next_id = record->auth_next_id;
 	tcb->snd.iss = tcb->snd.una = seq_of(record->iss);
 	tcb->snd.nxt = tcb->snd.max = tcb->snd.end = tcb->snd.push = seq_add(tcb->snd.iss, 1);
 	tcb->snd.wscale = record->wscale & 15;
@@ -181,6 +188,8 @@ void syn_received_refold(struct syn_received *record, const struct tcb *tcb)
 	record->ts_recent = tcb->ts.recent;
 	record->challenged = challenge_pack(tcb);
 	ecn_pack(record, tcb);
+	record->auth_send_id = tcb->auth_send_id;
+	record->auth_next_id = tcb->auth_next_id;
 }
 
 void syn_received_keep_text(struct tcp *tcp, const struct tcb *unfolded, const struct segment *seg)
@@ -267,6 +276,10 @@ struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, s
 
 	if (tcb == NULL)
 		return NULL;
+	if (unfolded->auth && !auth_inherit(tcp, unfolded)) {
+		tcb_destroy(tcp, tcb);
+		return NULL;
+	}
 	generation = tcb->generation;
 	if (record) {
 		record->text = NONE;

@@ -23,7 +23,7 @@ struct tcb *syn_received_listener(const struct tcp *tcp, const struct syn_receiv
 /* A TCB in place of the record (NULL: of a cookie): inserted, inheriting from its listener. NULL: no room. */
 struct tcb *syn_received_promote(struct tcp *tcp, struct syn_received *record, struct tcb *unfolded);
 /* What a connection has from its listener. */
-void listener_inherit(struct tcb *tcb, const struct tcb *listener);
+void listener_inherit(const struct tcp *tcp, struct tcb *tcb, const struct tcb *listener);
 
 /* A TCB in TIME-WAIT that nobody holds becomes a record, and is destroyed. */
 void time_wait_fold(struct tcp *tcp, struct tcb *tcb);

@@ -60,10 +60,16 @@ static bool paced_out(struct tcp *tcp, struct tcb *tcb)
 	return true;
 }
 
+/* Most text that the link cuts into segments: not what is signed, for each has its own signature. */
+static uint32_t link_cuts(const struct tcp *tcp, const struct tcb *tcb)
+{
+	return tcb->auth ? 0 : tcp->interface[tcb->interface].segment_bytes_max;
+}
+
 /* A large segment for the link to cut: whole segments, unless it is the last of the text. */
 static uint32_t big_segment(const struct tcp *tcp, struct tcb *tcb, uint32_t bytes)
 {
-	uint32_t most = tcp->interface[tcb->interface].segment_bytes_max;
+	uint32_t most = link_cuts(tcp, tcb);
 	uint32_t mss = options_mss_now(tcp, tcb);
 
 	if (most <= mss || bytes <= mss || ecn_cwr_due(tcb))
@@ -187,8 +193,7 @@ static bool lost_segment(struct tcp *tcp, struct tcb *tcb, struct chunk *chunk)
 	    paced_out(tcp, tcb))
 		return false;
 	if (bytes > mss) {
-		most = min_u32(min_u32(most, pacer_burst_bytes(tcp, tcb)),
-			       tcp->interface[tcb->interface].segment_bytes_max);
+		most = min_u32(min_u32(most, pacer_burst_bytes(tcp, tcb)), link_cuts(tcp, tcb));
 		bytes = min_u32(bytes, max_u32(most - most % mss, mss));
 		end = seq_add(seq, bytes);
 	}

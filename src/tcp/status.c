@@ -2,6 +2,7 @@
 /* STATUS (§3.10.6, §3.9.1.6) of TCBs and of the small records, and figures of the whole TCP. */
 #include <errno.h>
 
+#include "tcp/auth.h"
 #include "tcp/connection.h"
 #include "tcp/options.h"
 #include "tcp/output.h"
@@ -9,7 +10,7 @@
 #include "tcp/recovery.h"
 #include "tcp/timer.h"
 
-static uint32_t sub_states(const struct tcb *tcb)
+static uint32_t sub_states(const struct tcp *tcp, const struct tcb *tcb)
 {
 	uint32_t sub = 0;
 	bool connection = tcb->state >= TCP_SYN_SENT;
@@ -31,6 +32,7 @@ static uint32_t sub_states(const struct tcb *tcb)
 	sub |= tcb->timestamps ? ELEVEN_SUB_TIMESTAMPS : 0;
 	sub |= tcb->sack ? ELEVEN_SUB_SACK : 0;
 	sub |= tcb->window_scale ? ELEVEN_SUB_WINDOW_SCALE : 0;
+	sub |= auth_option_room(tcp, tcb) ? ELEVEN_SUB_SIGNED : 0;
 	sub |= ecn_on(&tcb->ecn) ? ELEVEN_SUB_ECN : 0;
 	sub |= tcb->ecn.seen ? ELEVEN_SUB_ECN_SEEN : 0;
 	sub |= tcb->read_shut ? ELEVEN_SUB_READ_SHUT : 0;
@@ -116,7 +118,7 @@ static void status_fill(const struct tcp *tcp, const struct tcb *tcb, struct ele
 	s->state = tcb->state;
 	s->previous_state = tcb->previous_state;
 	s->interface = tcb->interface;
-	s->sub = sub_states(tcb);
+	s->sub = sub_states(tcp, tcb);
 	s->error = tcb->error;
 	s->soft_error = tcb->soft_error;
 	s->tos = tcb->tos;

@@ -150,6 +150,7 @@ struct tcb {
 	uint8_t quick_acks;             /* ACKs still sent at once */
 	uint8_t limited_transmit;       /* segments sent beyond cwnd on the first duplicate ACKs; without SACK */
 	uint8_t congestion;             /* enum controller_kind, of the next ESTABLISHED */
+	uint8_t auth_send_id, auth_next_id;     /* TCP-AO of a request: the keys that its SYN asked for (auth.h) */
 	uint32_t used_bytes;            /* the most in flight at one time until used_end was acknowledged */
 	struct seq used_end;
 	struct seq cwnd_bound_to;       /* SND.NXT when cwnd, or the pacer, held text back last, if cwnd_bound */
@@ -230,6 +231,7 @@ struct tcb {
 	uint16_t last_rule;             /* last one worth telling */
 	int16_t error, soft_error;      /* errno, 0 none */
 	uint32_t send_buffer, receive_buffer, window_clamp;
+	uint32_t auth;                  /* index + 1 of its struct auth, a request's of its listener's; 0: no keys */
 	uint64_t keepalive_idle, keepalive_interval, user_timeout, fin_wait_2;
 	uint64_t defer_accept;          /* listener: only connections with text */
 
@@ -265,7 +267,9 @@ struct tcb {
 /* A passive open that waits for its third ACK. */
 struct syn_received {
 	_Alignas(16) struct wheel_entry timer;
-	uint8_t kind, interface;
+	uint8_t kind;
+	uint8_t interface : 4;
+	bool timestamps : 1, sack : 1, window_scale : 1, acked : 1;
 	uint8_t retries;                /* of the SYN-ACK */
 	uint8_t wscale;                 /* the peer's; rcv_wscale in the upper half */
 	struct tuple tuple;
@@ -277,16 +281,17 @@ struct syn_received {
 		uint32_t text;          /* index of the TCB that holds text and FIN of the SYN; NONE */
 	};
 	uint16_t mss, window;           /* the peer's */
-	bool timestamps : 1, sack : 1, window_scale : 1, acked : 1;
 	bool ecn : 1;                   /* granted: of RFC 3168 */
 	bool accurate : 1;              /* … of RFC 9768 */
 	bool ecn_mute : 1;              /* … but we are not to be capable */
 	uint8_t syn_codepoint : 2;      /* of the SYN's packet */
 	uint8_t tos;
 	uint8_t generation;
+	uint8_t auth_send_id, auth_next_id;     /* TCP-AO: the keys that the SYN asked for */
 	uint16_t challenged;            /* last challenge ACK, in steps of 8 ms; 0: none */
 	uint32_t since_us;              /* when the SYN came: its round trip is the first measurement */
 };
+_Static_assert(TCP_INTERFACES <= 16, "the number of an interface fits into a SYN-RECEIVED record");
 _Static_assert(sizeof(struct syn_received) <= 96, "a SYN-RECEIVED record is at most 96 bytes");
 
 /*
@@ -322,6 +327,7 @@ struct reply {
 	struct segment segment;         /* without text */
 	uint8_t interface, ttl, tos;
 	uint8_t state;                  /* for the trace */
+	uint8_t signature[18];          /* behind kind and length */
 	eleven_handle handle;
 	uint32_t iss, irs;
 };
@@ -370,6 +376,7 @@ struct tcp {                            /* what all connections of a stack share
 	struct fast_open_peer *fast_open_peers;
 	struct siphash_key fast_open_key[2];    /* the newest, and the one before */
 	bool fast_open_key_before;
+	struct pool auths, auth_keys;   /* auth.h */
 	struct siphash_key table_key, iss_key, port_key;
 	uint16_t *port_counters;        /* RFC 6056 §3.3.4, one for each of so many destinations */
 	uint32_t port_counters_mask;

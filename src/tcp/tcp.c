@@ -5,11 +5,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "tcp/auth.h"
 #include "tcp/connection.h"
 
 struct layout {
 	size_t tcbs, syn_received, time_wait, reassembly, sent, cold, connections, bound, replies, fast_open, ports;
-	size_t buffers;
+	size_t buffers, auths, auth_keys;
 	size_t bytes;
 };
 
@@ -56,6 +57,8 @@ static struct layout layout_of(const struct eleven_config *config)
 	l.bound = place(&at, table_bytes(tcbs));
 	l.replies = place(&at, config->replies_max * sizeof(struct reply));
 	l.fast_open = place(&at, config->fast_open_peers_max * sizeof(struct fast_open_peer));
+	l.auths = place(&at, pool_bytes(sizeof(struct auth), (uint32_t)config->auth_keys_max));
+	l.auth_keys = place(&at, pool_bytes(sizeof(struct auth_key), (uint32_t)config->auth_keys_max));
 	l.ports = place(&at, port_counters(config) * sizeof(uint16_t));
 	at = (at + 4095) & ~(size_t)4095;
 	l.buffers = place(&at, buffers_bytes(config->buffer_bytes, (unsigned)config->buffer_unit_shift));
@@ -130,6 +133,10 @@ struct tcp *tcp_init(void *memory, const struct eleven_config *config, struct tr
 		  offsetof(struct sent, next));
 	pool_init(&tcp->cold, base + l.cold, sizeof(struct cold), (uint32_t)config->cold_max,
 		  offsetof(struct cold, link));
+	pool_init(&tcp->auths, base + l.auths, sizeof(struct auth), (uint32_t)config->auth_keys_max,
+		  offsetof(struct auth, link));
+	pool_init(&tcp->auth_keys, base + l.auth_keys, sizeof(struct auth_key), (uint32_t)config->auth_keys_max,
+		  offsetof(struct auth_key, link));
 	tcp->clock_seen = now;
 	tcp->clock_step = CLOCK_STEP_MOST_NS;
 	table_init(&tcp->connections, base + l.connections, entries);

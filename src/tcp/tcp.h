@@ -112,6 +112,12 @@ void tcp_fast_open_key(struct tcp *tcp, const uint8_t key[16]);
 /* All values but those that size memory. */
 void tcp_configure(struct tcp *tcp, const struct eleven_config *config);
 
+int tcp_key_add(struct tcp *tcp, eleven_handle handle, const struct eleven_key *key, uint64_t now);
+int tcp_key_remove(struct tcp *tcp, eleven_handle handle, const struct eleven_key *key, uint64_t now);
+bool tcp_key_next(const struct tcp *tcp, eleven_handle handle, unsigned *cursor, struct eleven_key_use *use);
+int tcp_auth_get(const struct tcp *tcp, eleven_handle handle, struct eleven_auth *auth);
+int tcp_auth_set(struct tcp *tcp, eleven_handle handle, const struct eleven_auth *auth, uint64_t now);
+
 bool tcp_signal(struct tcp *tcp, struct eleven_signal *signal);
 
 /* ---- seeing */

@@ -83,6 +83,7 @@ static void segment_copy(struct eleven_trace_segment *to, const struct segment *
 			      seg->ece * TCP_FLAG_ECE | seg->cwr * TCP_FLAG_CWR);
 	to->has = (uint8_t)(o->has_mss * 1 | o->has_wscale * 2 | o->sack_permitted * 4 | o->has_timestamps * 8 |
 			    o->has_fast_open * 32 | seg->ae * 64 | o->has_accecn * 128);
+	to->auth = o->auth & (TCP_AUTH_MD5 | TCP_AUTH_AO);
 	if (o->has_accecn) {
 		to->accecn_count = (uint8_t)(o->accecn_count | o->accecn_order << 7);
 		memcpy(to->accecn, o->accecn, sizeof(to->accecn));

@@ -54,6 +54,7 @@ static void segment_fill(struct segment *seg, const struct eleven_trace_segment 
 	options->has_timestamps = from->has & HAS_TIMESTAMPS;
 	options->tsval = from->tsval;
 	options->tsecr = from->tsecr;
+	options->auth = from->auth & (TCP_AUTH_MD5 | TCP_AUTH_AO);
 	options->has_fast_open = from->has & HAS_FAST_OPEN;
 	options->fast_open_bytes = from->fast_open_bytes;
 	if (options->fast_open_bytes > TCP_FAST_OPEN_MAX)

@@ -15,7 +15,8 @@ prefix=$(meson introspect --buildoptions "$BUILD" |
 root=$TMPDIR/root
 DESTDIR=$root meson install -C "$BUILD" --no-rebuild >said 2>&1
 ok $? "installs under DESTDIR"
-for file in include/eleven.h include/eleven-config.def lib/libeleven.so lib/libeleven.a lib/pkgconfig/eleven.pc \
+for file in include/eleven.h include/eleven-keys.h include/eleven-config.def \
+		lib/libeleven.so lib/libeleven.a lib/pkgconfig/eleven.pc \
 	share/man/man1/eleven.1 share/man/man3/libeleven.3; do
 	ls "$root$prefix/$file" >said 2>&1
 	ok $? "has $file"
@@ -74,7 +75,7 @@ for verb in $(cat verbs); do
 done >said
 [ ! -s said ]
 ok $? "eleven.1 tells of every verb"
-for name in $(grep -oE '\beleven_[a-z0-9_]+\(' "$SOURCE/include/eleven.h" | tr -d '(' | sort -u); do
+for name in $(grep -oE '\beleven_[a-z0-9_]+\(' "$SOURCE"/include/*.h -h | tr -d '(' | sort -u); do
 	grep -q "Fn $name\>" "$SOURCE/man/libeleven.3" || echo "$name"
 done >said
 [ ! -s said ]
