@@ -31,6 +31,8 @@ static void config_make(struct eleven_config *config, const struct scenario *sce
 	config->sent_records_max = 16;
 	config->gaps_max = 8;
 	config->fast_open_peers_max = 4;
+	config->cold_max = 1;
+	config->auth_keys_max = 1;
 	config->pacing = 0;
 	config->replies_max = 4;
 	config->trace_records_max = TRACE_RECORDS;

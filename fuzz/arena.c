@@ -25,6 +25,8 @@ void arena_create(struct arena *arena, uint64_t seed)
 	config->sent_records_max = 256;
 	config->gaps_max = 32;
 	config->fast_open_peers_max = 4;
+	config->cold_max = 4;
+	config->auth_keys_max = 4;
 	config->fragments_max = 4;
 	config->fragment_bytes = 4096;
 	config->neighbours_max = 4;
