@@ -4,7 +4,8 @@
  * table.  An option with a row of the stack is also given to the connection; the others are kept and told.
  *
  * SO_RCVTIMEO, SO_SNDTIMEO and SO_RCVLOWAT are the business of whoever waits and are not here.
- * Not there at all (ENOPROTOOPT): TCP_FASTOPEN_KEY, TCP_MD5SIG, TCP_REPAIR, TCP_ULP, SO_ZEROCOPY, filters.
+ * Keys (TCP_MD5SIG …) are in keys.c.  Not there at all (ENOPROTOOPT): TCP_FASTOPEN_KEY, TCP_REPAIR, TCP_ULP,
+ * SO_ZEROCOPY, filters.
  */
 #include "sock/option_set.h"
 

@@ -49,6 +49,8 @@ int option_set(struct sock *sock, const struct sock_request *request)
 	if (request->level == IPPROTO_IPV6 && request->name == IPV6_V6ONLY &&
 	    (sock->bound || sock->phase != SOCK_FRESH))
 		return -EINVAL;         /* what it is bound to is decided */
+	if (keys_are_meant(request->level, request->name))
+		return keys_set(sock, request);
 	error = option_set_store(&sock->options, &limits, request->level, request->name, request->data,
 				 request->length);
 	if (error)
@@ -102,6 +104,8 @@ int option_get(struct sock *sock, const struct sock_request *request, struct soc
 		return request->length < 8 ? -EINVAL : answer(request, reply, &sock->serial, sizeof(sock->serial));
 	if (request->level == SOL_SOCKET && request->name == SO_PEERCRED)
 		return answer(request, reply, &nobody, sizeof(nobody));
+	if (keys_are_meant(request->level, request->name))
+		return keys_get(sock, request, reply);
 	reply->length = request->length;
 	return option_set_load(&sock->options, &target, request->level, request->name, reply->data, &reply->length);
 }

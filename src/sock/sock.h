@@ -253,6 +253,12 @@ int option_get(struct sock *sock, const struct sock_request *request, struct soc
 void options_apply(struct sock *sock);
 bool option_is_on(const struct sock *sock, int level, int name);
 
+/* ---- keys.c: what segments are signed with */
+
+bool keys_are_meant(int level, int name);
+int keys_set(struct sock *sock, const struct sock_request *request);
+int keys_get(const struct sock *sock, const struct sock_request *request, struct sock_reply *reply);
+
 /* ---- linger.c: close() that waits */
 
 void linger_request(struct sock_service *service, struct control_client *client, const struct control_message *message,

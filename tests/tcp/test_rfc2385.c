@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TCP-MD5 (RFC 2385), at the level of segments. */
+/* TCP-MD5 (RFC 2385), at the level of segments; tests/system/signed.py has it against the kernel. */
 #include "signer.h"
 
 #include "../panic.h"
