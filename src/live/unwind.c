@@ -17,7 +17,7 @@
 #include "live/frames.h"
 
 #define ANSWER_MS 3000          /* of one stack; the first of a great program reads all of its tables */
-#define MEMORY_MAX ((rlim_t)2 << 30)
+#define MEMORY_MORE_MAX ((rlim_t)2 << 30)       /* beside what there is: a sanitizer has reserved much */
 #define CRASHES_MAX 20          /* then no more stacks */
 
 struct unwinder {
@@ -31,6 +31,19 @@ static void limit(int resource, rlim_t value)
 	struct rlimit both = { value, value };
 
 	setrlimit(resource, &both);
+}
+
+static rlim_t memory_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
 _Noreturn static void child_serve(int fd)
@@ -74,7 +87,7 @@ static int child_start(struct unwinder *unwinder)
 		unsetenv("DEBUGINFOD_URLS");
 		limit(RLIMIT_CORE, 0);
 		limit(RLIMIT_FSIZE, 0);
-		limit(RLIMIT_AS, MEMORY_MAX);
+		limit(RLIMIT_AS, memory_bytes() + MEMORY_MORE_MAX);
 		child_serve(3);
 	}
 	close(pair[1]);
