@@ -115,7 +115,7 @@ def impaired():
     ok(f"{KERNEL} > {HOST} protocol 1" in text, "step: shows the packet that it lets through", text)
     run("eleven", "link", "resume")
     ok(ping(10, 31) is not None, "resume: all is as before")
-    run("eleven", "link", "delay", "2ms", "loss", "0.5%", "reorder", "1%", "dup", "0.5%", "corrupt", "0.1%")
+    run("eleven", "link", "delay", "2ms", "loss", "0.5%", "reorder", "1%", "dup", "0.5%", "corrupt", "0.5%")
     files_both_ways("tun", 2, "poor wire")
     text = run("eleven", "link", "show")[1]
     ok(all(word in text for word in ("lost", "reordered", "duplicated", "corrupted")), "and the wire was poor", text)
