@@ -247,15 +247,16 @@ static void bleach_check(struct tcp *tcp, struct tcb *tcb, const struct accurate
 /* The fewest marks that end in these three bits and hold so many bytes, or, if nobody says, the most there can be. */
 static uint32_t marks_of(struct tcp *tcp, struct tcb *tcb, unsigned delta, uint32_t packets, uint32_t ce_bytes)
 {
-	uint32_t marks = delta, mss = tcb->snd.mss;
+	uint32_t mss = tcb->snd.mss;
 
 	if (ce_bytes != UINT32_MAX) {
-		while ((uint64_t)marks * mss < ce_bytes)
-			marks += ACCURATE_WRAP;
-		return marks;
+		uint32_t least = (ce_bytes + mss - 1) / mss;
+		uint32_t more = least > delta ? least - delta : 0;
+
+		return delta + (more + ACCURATE_WRAP - 1) / ACCURATE_WRAP * ACCURATE_WRAP;
 	}
 	if (packets < ACCURATE_WRAP || tcb->cc.cwnd < ACCURATE_WRAP * mss)
-		return marks;
+		return delta;
 	rule(tcp, tcb, ACCECN_AMBIGUOUS);
 	return packets - (packets - delta) % ACCURATE_WRAP;
 }
