@@ -17,7 +17,7 @@
 
 #define IN6_BYTES_LEAST 24u     /* of a sockaddr_in6: the scope came later (RFC 2133) */
 
-static struct eleven_endpoint endpoint_of(const union sock_address *address)
+struct eleven_endpoint sock_endpoint(const union sock_address *address)
 {
 	struct eleven_endpoint endpoint = { .port = ntohs(address->in.sin_port) };
 
@@ -98,7 +98,7 @@ static bool is_synchronized(struct sock *sock)
 
 static int handle_bind(struct sock *sock)
 {
-	struct eleven_endpoint local = endpoint_of(&sock->local);
+	struct eleven_endpoint local = sock_endpoint(&sock->local);
 	unsigned flags = (option_is_on(sock, SOL_SOCKET, SO_REUSEADDR) ? ELEVEN_BIND_REUSE_ADDRESS : 0) |
 			 (option_is_on(sock, SOL_SOCKET, SO_REUSEPORT) ? ELEVEN_BIND_REUSE_PORT : 0) |
 			 (option_is_on(sock, IPPROTO_IPV6, IPV6_V6ONLY) ? ELEVEN_BIND_V6ONLY : 0);
@@ -261,7 +261,7 @@ static int connect_start(struct sock *sock, const struct sock_request *request, 
 		return error;
 	if (is_any(&address))
 		loopback_set(&address);
-	remote = endpoint_of(&address);
+	remote = sock_endpoint(&address);
 	error = eleven_connect(sock_stack(sock), sock->handle, &remote, sock_now(sock));
 	if (error)
 		return connect_errno(error, &address);

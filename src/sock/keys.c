@@ -55,20 +55,13 @@ _Static_assert(sizeof(struct ao_remove) == 144 && sizeof(struct ao_info) == 48, 
 static int peer_read(const struct sock *sock, struct eleven_key *key, const void *from, int prefix_bits)
 {
 	union sock_address address;
-	int most = 128;
+	int most;
 
 	memcpy(&address, from, sizeof(address));
 	if (address.family != sock->family)
 		return -EINVAL;
-	if (address.family == AF_INET6) {
-		memcpy(key->peer.bytes, &address.in6.sin6_addr, 16);
-		if (IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr))
-			most = 32;
-	} else {
-		key->peer.bytes[10] = key->peer.bytes[11] = 0xff;
-		memcpy(key->peer.bytes + 12, &address.in.sin_addr, 4);
-		most = 32;
-	}
+	key->peer = sock_endpoint(&address).address;
+	most = address.family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr) ? 128 : 32;
 	if (prefix_bits > most)
 		return -EINVAL;
 	key->prefix_bits = (uint8_t)(prefix_bits < 0 ? most : prefix_bits);

@@ -243,6 +243,8 @@ int call_names(struct sock *sock, struct sock_reply *reply);
 int call_error(struct sock *sock, const struct sock_request *request, struct sock_reply *reply);
 int call_shutdown(struct sock *sock, const struct sock_request *request, int program);
 int call_queue(struct sock *sock, struct sock_reply *reply);
+/* An address as the stack has it. */
+struct eleven_endpoint sock_endpoint(const union sock_address *address);
 /* Local and remote as the stack has them. */
 void sock_names_learn(struct sock *sock);
 
